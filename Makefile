@@ -1,0 +1,41 @@
+# The two commands of README: `make run`, `make test`. Both set up what they need, and a second time takes seconds.
+
+target := $(or $(CARGO_TARGET_DIR),target)
+plugins := -p realm-plugin-typescript -p realm-plugin-scss
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+
+.PHONY: run build test bench corpus lint plugins guests setup
+
+run: build
+	$(target)/release/realm serve demo
+
+build: plugins
+	cargo build --release -p realm-host
+
+# The plugins are built before the host, which embeds them.
+plugins: setup
+	cargo build --profile plugin --target wasm32-wasip2 $(plugins)
+	mkdir -p $(target)/plugins
+	for name in typescript scss; do cmp -s $(target)/wasm32-wasip2/plugin/realm_plugin_$$name.wasm $(target)/plugins/$$name.wasm \
+		|| cp $(target)/wasm32-wasip2/plugin/realm_plugin_$$name.wasm $(target)/plugins/$$name.wasm; done
+
+guests: setup
+	cargo build --profile plugin --target wasm32-wasip2 -p realm-test-guests
+
+test: plugins guests
+	scripts/install-test-tools
+	cargo test --workspace
+	cargo build -p realm-tests --bin realm-under-test
+	node tests/corpus/run.mjs --subset --realm-binary $(target)/debug/realm-under-test
+
+corpus: build
+	scripts/install-test-tools
+	node tests/corpus/run.mjs --realm-binary $(target)/release/realm
+
+lint: plugins guests
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+setup:
+	scripts/install-toolchain
+	scripts/install-wasm-target

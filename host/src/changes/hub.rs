@@ -1,0 +1,166 @@
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::RwLock;
+use tracing::warn;
+
+use super::{Announcer, BootTime, Freshness, Payload, Tracker};
+use crate::database::{Changes, Database, DatabaseError};
+use crate::realm::{Generation, LocalPath, RealmId, RealmUrl};
+
+/// What a subscriber has to forget.
+#[derive(Clone, Copy, Debug)]
+pub struct Invalidation<'a> {
+    /// In which realm.
+    pub realm: RealmId,
+    /// Which path; none: all.
+    pub path: Option<&'a LocalPath>,
+    /// The change's generation; none: a payload that somebody sent.
+    pub generation: Option<Generation>,
+}
+
+/// Whoever keeps something that an invalidation touches. Called in order, synchronously: `applied` moves only after.
+pub trait Subscriber: Send + Sync {
+    /// Forgets what `invalidation` touches, and ends the work that has read it.
+    fn invalidate(&self, invalidation: Invalidation<'_>);
+
+    /// The registry has changed in a way that only the database can tell.
+    fn registry_changed(&self) {}
+}
+
+/// Applies changes: in order, without a gap, each before `applied` says so.
+pub struct Hub {
+    database: Database,
+    trackers: RwLock<HashMap<RealmId, Arc<Tracker>>>,
+    urls: RwLock<HashMap<String, Arc<Tracker>>>,
+    subscribers: RwLock<Vec<Arc<dyn Subscriber>>>,
+    /// What this replica announces.
+    pub announcer: Announcer,
+}
+
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub").field("realms", &self.trackers.read().len()).finish_non_exhaustive()
+    }
+}
+
+impl Hub {
+    /// A hub without realms and subscribers.
+    #[must_use]
+    pub fn new(database: Database, announcer: Announcer) -> Self {
+        Self { database, trackers: RwLock::default(), urls: RwLock::default(), subscribers: RwLock::default(), announcer }
+    }
+
+    /// Adds a subscriber; those added earlier are called earlier.
+    pub fn subscribe(&self, subscriber: Arc<dyn Subscriber>) {
+        self.subscribers.write().push(subscriber);
+    }
+
+    /// Follows a realm.
+    pub fn track(&self, url: &RealmUrl, tracker: Arc<Tracker>) {
+        self.urls.write().insert(url.as_str().to_owned(), Arc::clone(&tracker));
+        self.trackers.write().insert(tracker.realm, tracker);
+    }
+
+    /// Follows a realm no more, and drops all that was kept of it.
+    pub fn forget(&self, url: &RealmUrl, realm: RealmId) {
+        self.urls.write().remove(url.as_str());
+        self.trackers.write().remove(&realm);
+        self.tell(Invalidation { realm, path: None, generation: None });
+    }
+
+    /// The realms that are followed.
+    pub(super) fn tracked(&self) -> Vec<Arc<Tracker>> {
+        self.trackers.read().values().cloned().collect()
+    }
+
+    /// How many realms' leases have run out.
+    #[must_use]
+    pub fn expired(&self, now: BootTime, lease: Duration) -> usize {
+        self.tracked().iter().filter(|tracker| tracker.freshness(now, lease) != Freshness::Leased).count()
+    }
+
+    pub(super) fn tell_registry(&self) {
+        for subscriber in self.subscribers.read().iter() {
+            subscriber.registry_changed();
+        }
+    }
+
+    fn tell(&self, invalidation: Invalidation<'_>) {
+        for subscriber in self.subscribers.read().iter() {
+            subscriber.invalidate(invalidation);
+        }
+    }
+
+    /// Applies what a statement saw of a realm's log after some generation that was applied then.
+    pub fn apply(&self, tracker: &Tracker, seen: &Changes) {
+        let _applying = tracker.applying.lock();
+        let mut applied = tracker.applied();
+        let realm = tracker.realm;
+        for row in &seen.rows {
+            if row.generation <= tracker.applied() {
+                continue;
+            }
+            if row.generation > applied + 1 {
+                break;
+            }
+            self.tell(Invalidation { realm, path: row.path.as_ref(), generation: Some(row.generation) });
+            applied = row.generation;
+        }
+        // Rows that are gone (pruned, or more than one read gives) stand for the whole realm.
+        if applied < seen.generation {
+            warn!(realm = realm.0, applied, generation = seen.generation, "the log does not reach back: treating the whole realm as changed");
+            self.tell(Invalidation { realm, path: None, generation: Some(seen.generation) });
+            applied = seen.generation;
+        }
+        tracker.publish(applied);
+    }
+
+    /// Reads the log from `applied` on and applies it. Whoever calls while a read is under way shares the next one: the
+    /// one under way may have looked before the caller's reason came up.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn catch_up(&self, tracker: &Tracker) -> Result<(), DatabaseError> {
+        let begun_before = tracker.reads_begun.load(Ordering::SeqCst);
+        let _reading = tracker.reading.lock().await;
+        if tracker.read_done.load(Ordering::SeqCst) > begun_before {
+            return Ok(());
+        }
+        let number = tracker.reads_begun.fetch_add(1, Ordering::SeqCst) + 1;
+        let sent = BootTime::now();
+        let seen = self.database.changes_since(tracker.realm, tracker.applied()).await;
+        let seen = seen.inspect_err(|_| tracker.fail(BootTime::now()))?;
+        if let Some(seen) = seen {
+            self.apply(tracker, &seen);
+        }
+        tracker.verify(sent);
+        tracker.read_done.store(number, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Obeys a payload: at once, whoever sent it. The realm whose log is to be read for what is behind it, if this
+    /// replica follows it.
+    pub fn notice(&self, bytes: &[u8]) -> Option<Arc<Tracker>> {
+        let payload = match Payload::parse(bytes) {
+            Ok(payload) => payload,
+            Err(reason) => {
+                warn!(payload = %String::from_utf8_lossy(&bytes[..bytes.len().min(200)]), %reason, "ignored a notification");
+                return None;
+            }
+        };
+        let tracker = self.urls.read().get(&payload.realm).cloned()?;
+        let applying = tracker.applying.lock();
+        self.tell(Invalidation { realm: tracker.realm, path: payload.path.as_ref(), generation: None });
+        drop(applying);
+        Some(tracker)
+    }
+
+    /// Drops everything that is kept of a realm, because nobody knows what a commit did.
+    pub fn doubt(&self, tracker: &Tracker) {
+        let _applying = tracker.applying.lock();
+        self.tell(Invalidation { realm: tracker.realm, path: None, generation: None });
+    }
+}

@@ -1,0 +1,19 @@
+//! How a replica learns what has changed: the payload grammar, the announcer that sends, the listener that hears, the
+//! log that is the truth behind both, and the lease that bounds what a lost notification can do. Publishes
+//! invalidations to whoever subscribed, and knows no cache.
+
+mod announcer;
+mod clock;
+mod hub;
+mod lease;
+mod listener;
+mod payload;
+mod tracker;
+
+pub use self::announcer::{Announcement, Announcer};
+pub use self::clock::BootTime;
+pub use self::hub::{Hub, Invalidation, Subscriber};
+pub use self::lease::keep as keep_lease;
+pub use self::listener::{listen, Listening, ListenerState};
+pub use self::payload::{payloads, Malformed, Payload, FILE_CHANGES, MAX_PATHS, MAX_PAYLOAD_BYTES, REGISTRY};
+pub use self::tracker::{Freshness, Tracker};

@@ -1,0 +1,24 @@
+use serde_json::json;
+
+use super::target::Target;
+use super::Context;
+use crate::realm::RealmUrl;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The realm's URL
+    url: String,
+}
+
+pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<()> {
+    let url = RealmUrl::parse(&args.url)?;
+    let target = Target::find(context).await?;
+    target.create(&url).await?;
+    target.finish().await;
+    if context.json {
+        println!("{}", json!({ "realm": url.as_str() }));
+    } else {
+        println!("{url}");
+    }
+    Ok(())
+}

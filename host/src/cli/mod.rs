@@ -1,0 +1,95 @@
+//! The command line: one file per subcommand. Each talks to a running host over HTTP, or works on the database itself.
+
+mod config;
+mod create;
+mod folder;
+mod import;
+mod invalidate;
+mod list;
+mod migrate;
+mod serve;
+mod settings;
+mod target;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use self::settings::SettingsArgs;
+
+/// Serves realms: URL-addressed trees of files, through WebAssembly plugins.
+#[derive(Debug, Parser)]
+#[command(name = "realm", version)]
+struct Cli {
+    /// Print data as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// Talk to the host at this URL
+    #[arg(long, global = true, value_name = "URL")]
+    host: Option<String>,
+    #[command(flatten)]
+    settings: SettingsArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a replica
+    Serve(serve::Args),
+    /// Bring the database's tables to this version
+    Migrate,
+    /// Make an empty realm
+    Create(create::Args),
+    /// Add a folder's files to a realm
+    Import(import::Args),
+    /// Make a realm hold exactly a folder's files
+    Sync(import::SyncArgs),
+    /// Drop what every replica has cached of a realm
+    Invalidate(invalidate::Args),
+    /// List the realms
+    List,
+    /// Print the settings in force, and where each came from
+    Config,
+}
+
+/// What every subcommand gets.
+#[derive(Debug)]
+struct Context {
+    json: bool,
+    host: Option<String>,
+    settings: SettingsArgs,
+}
+
+/// Runs the command line; the process's exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    // Usage errors exit with 2, in clap's own words.
+    let cli = Cli::parse();
+    let context = Context { json: cli.json, host: cli.host, settings: cli.settings };
+    let serving = matches!(cli.command, Command::Serve(_));
+    crate::telemetry::log_to_stderr(if serving { "info,sqlx=warn" } else { "warn" });
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    let done = runtime.block_on(async {
+        match cli.command {
+            Command::Serve(args) => serve::run(&context, args).await,
+            Command::Migrate => migrate::run(&context).await,
+            Command::Create(args) => create::run(&context, args).await,
+            Command::Import(args) => import::run(&context, args).await,
+            Command::Sync(args) => import::sync(&context, args).await,
+            Command::Invalidate(args) => invalidate::run(&context, args).await,
+            Command::List => list::run(&context).await,
+            Command::Config => config::run(&context),
+        }
+    });
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    done.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    if error.is::<crate::config::ConfigError>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,48 @@
+use std::path::PathBuf;
+
+use super::Context;
+use crate::host::{self, Options};
+use crate::http::Stop;
+use crate::telemetry;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Folders to mount as bootstrap realms, each at `<origin>/<folder name>/`
+    dirs: Vec<PathBuf>,
+    /// Leave the database's tables as they are
+    #[arg(long)]
+    no_migrate: bool,
+}
+
+pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<()> {
+    let options = Options { config: context.settings.config()?, folders: args.dirs, migrate: !args.no_migrate };
+    let stop = Stop::new();
+    tokio::spawn(stop_on_signal(stop.clone()));
+    let metrics = telemetry::collect_metrics()?;
+    host::run(options, metrics, stop, |admin, public, realms| {
+        for realm in realms {
+            eprintln!("serving {realm}");
+        }
+        if let Some(admin) = admin {
+            println!("admin on {admin}");
+        }
+        println!("listening on {public}");
+    })
+    .await
+}
+
+/// The first signal asks to stop, the second does not wait.
+async fn stop_on_signal(stop: Stop) {
+    use tokio::signal::unix::{signal, SignalKind};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else { return };
+    for last in [false, true] {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if last {
+            std::process::exit(1);
+        }
+        stop.cancel();
+    }
+}

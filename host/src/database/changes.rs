@@ -1,0 +1,92 @@
+//! The change log: one row per changed path of a commit, or one for the whole realm.
+
+use std::time::Duration;
+
+use super::{now, on, within, Database, DatabaseError, Transaction, WriteTarget};
+use crate::realm::{Generation, LocalPath, RealmId};
+
+/// A committed change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeRow {
+    /// The commit's generation.
+    pub generation: Generation,
+    /// What changed; none: the whole realm.
+    pub path: Option<LocalPath>,
+}
+
+/// What one statement saw of a realm's log.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    /// The realm's generation in that statement's snapshot.
+    pub generation: Generation,
+    /// The rows asked for, in commit order; cut off after [`Changes::MOST`].
+    pub rows: Vec<ChangeRow>,
+}
+
+impl Changes {
+    /// The most rows that one read of the log gives: whoever is further behind treats the realm as wholly changed.
+    pub const MOST: usize = 10_000;
+}
+
+const SINCE: &str = "SELECT r.generation, c.generation, c.path
+     FROM realms r LEFT JOIN changes c ON c.realm_id = r.id AND c.generation > $2
+     WHERE r.id = $1 ORDER BY c.generation LIMIT 10001";
+
+type Columns = (i64, Option<i64>, Option<String>);
+
+fn changes(rows: Vec<Columns>) -> Option<Changes> {
+    let generation = rows.first()?.0;
+    let rows = rows.into_iter().filter_map(|(_, generation, path)| {
+        // A path that is none any more (a rule has changed since) is covered by the whole realm.
+        let path = path.and_then(|path| LocalPath::new(&path).ok());
+        Some(ChangeRow { generation: generation?, path })
+    });
+    Some(Changes { generation, rows: rows.collect() })
+}
+
+impl Database {
+    /// The rows after `after`, with the realm's generation in the same snapshot; none when there is no such realm.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn changes_since(&self, realm: RealmId, after: Generation) -> Result<Option<Changes>, DatabaseError> {
+        let rows: Vec<Columns> = on!(self, pool => sqlx::query_as(SINCE).bind(realm.0).bind(after).fetch_all(pool).await)?;
+        Ok(changes(rows))
+    }
+
+    /// Takes away rows older than `age`; how many there were.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn prune_changes(&self, age: Duration) -> Result<u64, DatabaseError> {
+        let before = now() - i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        let sql = "DELETE FROM changes WHERE created_at < $1";
+        Ok(on!(self, pool => sqlx::query(sql).bind(before).execute(pool).await.map(|done| done.rows_affected()))?)
+    }
+}
+
+impl Transaction {
+    /// Adds one to the realm's generation and logs what changed (`None`: the whole realm); the new generation.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn log_change(&mut self, target: WriteTarget, paths: Option<&[LocalPath]>) -> Result<Generation, DatabaseError> {
+        let sql = "UPDATE realms SET generation = generation + 1, updated_at = $2 WHERE id = $1 RETURNING generation";
+        let generation: i64 = within!(self, c => sqlx::query_scalar(sql).bind(target.id.0).bind(now()).fetch_one(c).await)?;
+        let insert = "INSERT INTO changes (realm_id, generation, path, created_at) VALUES ($1, $2, $3, $4)";
+        let rows: Vec<Option<&str>> = paths.map_or_else(|| vec![None], |paths| paths.iter().map(|path| Some(path.as_str())).collect());
+        for path in rows {
+            within!(self, c => sqlx::query(insert).bind(target.id.0).bind(generation).bind(path).bind(now()).execute(c).await.map(drop))?;
+        }
+        Ok(generation)
+    }
+
+    /// The rows after `after`, as this transaction sees them.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn changes_since(&mut self, realm: RealmId, after: Generation) -> Result<Option<Changes>, DatabaseError> {
+        let rows: Vec<Columns> = within!(self, c => sqlx::query_as(SINCE).bind(realm.0).bind(after).fetch_all(c).await)?;
+        Ok(changes(rows))
+    }
+}

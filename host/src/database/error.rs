@@ -1,0 +1,51 @@
+/// Why the database did not do what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum DatabaseError {
+    /// It is away, overloaded or restarting: passing trouble.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    /// The realm's write lock was not to be had in time.
+    #[error("another writer has held the realm's write lock for longer than {0:?}")]
+    Locked(std::time::Duration),
+    /// Nobody knows whether a commit took effect.
+    #[error("the connection was lost while committing, so it is not known whether the change took effect: {0}")]
+    OutcomeUnknown(String),
+    /// It was asked something wrong: a bug of the host.
+    #[error("the database refused a statement: {0}")]
+    Refused(String),
+}
+
+impl DatabaseError {
+    /// Whether trying again later may help.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        !matches!(self, Self::Refused(_))
+    }
+}
+
+/// SQLSTATE classes that say that the server is going, coming or full.
+const PASSING_STATES: [&str; 8] = ["57P01", "57P02", "57P03", "57014", "53300", "53200", "40001", "40P01"];
+
+impl From<sqlx::Error> for DatabaseError {
+    fn from(error: sqlx::Error) -> Self {
+        let text = error.to_string();
+        match &error {
+            sqlx::Error::Database(database) => {
+                let code = database.code().unwrap_or_default();
+                let busy = matches!(&*code, "5" | "6" | "261" | "517"); // SQLite: busy, locked
+                if busy || code.starts_with("08") || PASSING_STATES.contains(&&*code) {
+                    Self::Unavailable(text)
+                } else {
+                    Self::Refused(text)
+                }
+            }
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Self::Unavailable(text),
+            _ => Self::Refused(text),
+        }
+    }
+}

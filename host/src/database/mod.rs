@@ -1,0 +1,189 @@
+//! The only SQL of the host: one file per table family, Postgres and SQLite behind one type, the migrations beside it.
+//! Queries are written once wherever the two dialects agree. What a row means is decided elsewhere.
+
+mod changes;
+mod derivations;
+mod error;
+mod files;
+mod folders;
+mod realms;
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, SqlitePool};
+
+pub use self::changes::{ChangeRow, Changes};
+pub use self::derivations::{DerivationRow, NewDerivation, Part};
+pub use self::error::DatabaseError;
+pub use self::files::{FileRow, Looked};
+pub use self::realms::{NewRealm, RealmKind, RealmRow, WriteTarget};
+
+/// Runs one body for either dialect; `$c` is the pool, or the connection of a transaction.
+macro_rules! on {
+    ($database:expr, $c:ident => $body:expr) => {
+        match $database {
+            crate::database::Database::Postgres($c) => $body,
+            crate::database::Database::Sqlite($c) => $body,
+        }
+    };
+}
+
+/// Like `on!`, inside a transaction: `$c` is something that executes.
+macro_rules! within {
+    ($transaction:expr, $c:ident => $body:expr) => {
+        match $transaction {
+            crate::database::Transaction::Postgres(transaction) => {
+                let $c = &mut **transaction;
+                $body
+            }
+            crate::database::Transaction::Sqlite(transaction) => {
+                let $c = &mut **transaction;
+                $body
+            }
+        }
+    };
+}
+use {on, within};
+
+/// The database, in either dialect. Cheap to clone.
+#[derive(Clone, Debug)]
+pub enum Database {
+    /// Shared by many replicas.
+    Postgres(PgPool),
+    /// A file, for one host.
+    Sqlite(SqlitePool),
+}
+
+/// A transaction. Dropping it rolls it back.
+#[derive(Debug)]
+pub enum Transaction {
+    /// Of a Postgres.
+    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+    /// Of a SQLite.
+    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+}
+
+/// How to reach a database.
+#[derive(Clone, Debug)]
+pub struct ConnectOptions {
+    /// A Postgres; none: the file under `data_dir`.
+    pub url: Option<String>,
+    /// Folder of the embedded database.
+    pub data_dir: PathBuf,
+    /// Most connections.
+    pub connections: u32,
+    /// Longest wait for a connection, and for one statement.
+    pub timeout: Duration,
+}
+
+impl Database {
+    /// Opens the pool. Postgres must be there; a SQLite file is created when it is not.
+    ///
+    /// # Errors
+    /// When the URL is not one, or the database is not to be had.
+    pub async fn connect(options: &ConnectOptions) -> Result<Self, DatabaseError> {
+        match &options.url {
+            Some(url) => Self::connect_postgres(url, options).await,
+            None => Self::connect_sqlite(&options.data_dir, options).await,
+        }
+    }
+
+    async fn connect_postgres(url: &str, options: &ConnectOptions) -> Result<Self, DatabaseError> {
+        let connect = postgres_options(url)?
+            .options([("statement_timeout", options.timeout.as_millis().to_string())]);
+        let pool = PgPoolOptions::new()
+            .max_connections(options.connections)
+            .acquire_timeout(options.timeout)
+            .connect_with(connect)
+            .await?;
+        let encoding: String = sqlx::query_scalar("SELECT current_setting('server_encoding')").fetch_one(&pool).await?;
+        if encoding != "UTF8" {
+            return Err(DatabaseError::Refused(format!(
+                "its encoding is {encoding}; create the database with ENCODING 'UTF8'"
+            )));
+        }
+        Ok(Self::Postgres(pool))
+    }
+
+    async fn connect_sqlite(folder: &Path, options: &ConnectOptions) -> Result<Self, DatabaseError> {
+        let unavailable = |error: std::io::Error| DatabaseError::Unavailable(format!("{}: {error}", folder.display()));
+        std::fs::create_dir_all(folder).map_err(unavailable)?;
+        let connect = SqliteConnectOptions::new()
+            .filename(folder.join("realm.sqlite"))
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(options.timeout);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(options.connections)
+            .acquire_timeout(options.timeout)
+            .connect_with(connect)
+            .await?;
+        Ok(Self::Sqlite(pool))
+    }
+
+    /// Brings the tables to the newest version.
+    ///
+    /// # Errors
+    /// When a migration fails, or the database is newer than this host.
+    pub async fn migrate(&self) -> Result<(), DatabaseError> {
+        let done = match self {
+            Self::Postgres(pool) => sqlx::migrate!("src/database/migrations/postgres").run(pool).await,
+            Self::Sqlite(pool) => sqlx::migrate!("src/database/migrations/sqlite").run(pool).await,
+        };
+        done.map_err(|error| DatabaseError::Refused(format!("migration: {error}")))
+    }
+
+    /// Starts a transaction that will write.
+    async fn begin(&self) -> Result<Transaction, DatabaseError> {
+        Ok(match self {
+            Self::Postgres(pool) => Transaction::Postgres(pool.begin().await?),
+            // Taking the write lock at once: a reader that turns writer midway could only fail.
+            Self::Sqlite(pool) => Transaction::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
+        })
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        on!(self, pool => pool.close().await);
+    }
+}
+
+impl Transaction {
+    /// Commits.
+    ///
+    /// # Errors
+    /// [`DatabaseError::OutcomeUnknown`] when the connection was lost on the way.
+    pub async fn commit(self) -> Result<(), DatabaseError> {
+        let done = match self {
+            Self::Postgres(transaction) => transaction.commit().await,
+            Self::Sqlite(transaction) => transaction.commit().await,
+        };
+        done.map_err(|error| match DatabaseError::from(error) {
+            DatabaseError::Unavailable(text) => DatabaseError::OutcomeUnknown(text),
+            other => other,
+        })
+    }
+}
+
+/// Options of a connection to the Postgres at `url`, for the pool and for the connections beside it.
+pub(crate) fn postgres_options(url: &str) -> Result<PgConnectOptions, DatabaseError> {
+    let options = PgConnectOptions::from_str(url).map_err(|error| DatabaseError::Refused(format!("database URL: {error}")))?;
+    Ok(options.application_name("realm"))
+}
+
+/// Now, in milliseconds since 1970: what the time columns hold.
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// `$first, $first+1, …`: as many placeholders as there are values.
+fn placeholders(first: usize, count: usize) -> String {
+    (first..first + count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
+}

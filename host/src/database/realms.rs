@@ -1,0 +1,255 @@
+//! Realms: the registry's rows, and the lock and bookkeeping of a write.
+
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::{now, on, within, Database, DatabaseError, Transaction};
+use crate::realm::{BlobHash, Generation, RealmId, RealmUrl};
+
+/// What a realm is made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RealmKind {
+    /// Edited by people.
+    Source,
+    /// A copy of a source realm, for visitors.
+    Published,
+    /// A folder named on the command line.
+    Bootstrap,
+}
+
+impl RealmKind {
+    /// The word that the database and the surface use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Published => "published",
+            Self::Bootstrap => "bootstrap",
+        }
+    }
+
+    fn from_column(text: &str) -> Self {
+        match text {
+            "published" => Self::Published,
+            "bootstrap" => Self::Bootstrap,
+            _ => Self::Source,
+        }
+    }
+}
+
+/// A realm that is there.
+#[derive(Clone, Debug)]
+pub struct RealmRow {
+    /// Its number.
+    pub id: RealmId,
+    /// Its URL.
+    pub url: RealmUrl,
+    /// What it is made from.
+    pub kind: RealmKind,
+    /// Its change counter.
+    pub generation: Generation,
+    /// Whether everyone may read it.
+    pub public_readable: bool,
+    /// The folder that it follows.
+    pub folder: Option<String>,
+}
+
+type Columns = (i64, String, String, i64, bool, Option<String>);
+const COLUMNS: &str = "id, url, kind, generation, public_readable, folder";
+
+fn row((id, url, kind, generation, public_readable, folder): Columns) -> Result<RealmRow, DatabaseError> {
+    let url = RealmUrl::parse(&url).map_err(|error| DatabaseError::Refused(format!("realms.url: {error}")))?;
+    Ok(RealmRow { id: RealmId(id), url, kind: RealmKind::from_column(&kind), generation, public_readable, folder })
+}
+
+/// A realm to be.
+#[derive(Clone, Debug)]
+pub struct NewRealm<'a> {
+    /// Its URL.
+    pub url: &'a RealmUrl,
+    /// What it is made from.
+    pub kind: RealmKind,
+    /// The folder that it follows.
+    pub folder: Option<&'a str>,
+}
+
+/// The realm that a write has locked.
+#[derive(Clone, Copy, Debug)]
+pub struct WriteTarget {
+    /// The realm.
+    pub id: RealmId,
+    /// Its tree.
+    pub tree: i64,
+    /// Its generation before the write.
+    pub generation: Generation,
+}
+
+/// The key of a realm's write lock: the first 8 bytes of the URL's SHA-256, big-endian, signed, as in the reference
+/// system, so that both exclude each other on one database.
+fn lock_key(url: &RealmUrl) -> i64 {
+    let digest = Sha256::digest(url.as_str());
+    let (head, _) = digest.split_first_chunk::<8>().expect("a SHA-256 has 32 bytes");
+    i64::from_be_bytes(*head)
+}
+
+impl Database {
+    /// The registry's generation and every realm that is not deleted.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn registry(&self) -> Result<(Generation, Vec<RealmRow>), DatabaseError> {
+        // The counter first: a realm that comes between the two statements is seen early, never late.
+        let generation = on!(self, pool => sqlx::query_scalar("SELECT generation FROM counters WHERE name = 'registry'").fetch_one(pool).await)?;
+        let sql = const_format(COLUMNS);
+        let rows: Vec<Columns> = on!(self, pool => sqlx::query_as(sql).fetch_all(pool).await)?;
+        Ok((generation, rows.into_iter().map(row).collect::<Result<_, _>>()?))
+    }
+
+    /// The generations of some realms, in one statement. The registry's own stands under no realm's number.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn generations(&self, realms: &[RealmId]) -> Result<Generations, DatabaseError> {
+        let ids: Vec<i64> = realms.iter().map(|realm| realm.0).collect();
+        let rows: Vec<(i64, i64)> = match self {
+            Self::Postgres(pool) => {
+                let sql = "SELECT 0::BIGINT, generation FROM counters WHERE name = 'registry'
+                           UNION ALL SELECT id, generation FROM realms WHERE id = ANY($1) AND deleted_at IS NULL";
+                sqlx::query_as(sql).bind(ids).fetch_all(pool).await?
+            }
+            Self::Sqlite(pool) => {
+                let sql = "SELECT 0, generation FROM counters WHERE name = 'registry'
+                           UNION ALL SELECT id, generation FROM realms
+                           WHERE id IN (SELECT value FROM json_each($1)) AND deleted_at IS NULL";
+                sqlx::query_as(sql).bind(serde_json::to_string(&ids).unwrap_or_default()).fetch_all(pool).await?
+            }
+        };
+        let registry = rows.iter().find(|(id, _)| *id == 0).map_or(0, |(_, generation)| *generation);
+        let realms = rows.into_iter().filter(|(id, _)| *id != 0).map(|(id, generation)| (RealmId(id), generation)).collect();
+        Ok(Generations { registry, realms })
+    }
+
+    /// Starts a write of the realm at `url`: takes its lock, which the transaction's end gives back.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Locked`] when another writer holds the lock for longer than `timeout`.
+    pub async fn begin_write(&self, url: &RealmUrl, timeout: Duration) -> Result<Transaction, DatabaseError> {
+        let mut transaction = match self.begin().await {
+            Err(DatabaseError::Unavailable(text)) if text.contains("database is locked") => return Err(DatabaseError::Locked(timeout)),
+            other => other?,
+        };
+        if let Transaction::Postgres(postgres) = &mut transaction {
+            // The wait for the lock has its own bound; the statements after it have the connection's again.
+            let millis = timeout.as_millis();
+            let bounds = format!("SET LOCAL lock_timeout = {millis}; SET LOCAL statement_timeout = 0");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(bounds)).execute(&mut **postgres).await?;
+            let locked = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(lock_key(url)).execute(&mut **postgres).await;
+            if let Err(sqlx::Error::Database(error)) = &locked
+                && error.code().as_deref() == Some("55P03")
+            {
+                return Err(DatabaseError::Locked(timeout));
+            }
+            locked?;
+            sqlx::raw_sql("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout TO DEFAULT").execute(&mut **postgres).await?;
+        }
+        Ok(transaction)
+    }
+}
+
+fn const_format(columns: &'static str) -> sqlx::AssertSqlSafe<String> {
+    sqlx::AssertSqlSafe(format!("SELECT {columns} FROM realms WHERE deleted_at IS NULL ORDER BY url"))
+}
+
+/// What a poll found.
+#[derive(Clone, Debug)]
+pub struct Generations {
+    /// The registry's.
+    pub registry: Generation,
+    /// Of each realm that is not deleted.
+    pub realms: Vec<(RealmId, Generation)>,
+}
+
+impl Transaction {
+    /// The realm at `url`, unless it is deleted or was never there.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn write_target(&mut self, url: &RealmUrl) -> Result<Option<WriteTarget>, DatabaseError> {
+        let sql = "SELECT id, tree_id, generation FROM realms WHERE url = $1 AND deleted_at IS NULL";
+        let found: Option<(i64, i64, i64)> = within!(self, c => sqlx::query_as(sql).bind(url.as_str()).fetch_optional(c).await)?;
+        Ok(found.map(|(id, tree, generation)| WriteTarget { id: RealmId(id), tree, generation }))
+    }
+
+    /// Makes a realm, or brings a deleted one back under its old number, with an empty tree. Adds one to the registry's
+    /// generation. The caller holds the realm's lock and has checked that no live realm is there.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn insert_realm(&mut self, new: &NewRealm<'_>) -> Result<WriteTarget, DatabaseError> {
+        let tree: i64 = within!(self, c => sqlx::query_scalar("INSERT INTO trees DEFAULT VALUES RETURNING id").fetch_one(c).await)?;
+        let sql = "INSERT INTO realms (url, kind, folder, tree_id, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)
+                   ON CONFLICT (url) DO UPDATE SET kind = excluded.kind, folder = excluded.folder, tree_id = excluded.tree_id,
+                       settings = NULL, deleted_at = NULL, archived_at = NULL, updated_at = excluded.updated_at
+                   RETURNING id, generation";
+        let (id, generation): (i64, i64) = within!(self, c => sqlx::query_as(sql)
+            .bind(new.url.as_str()).bind(new.kind.as_str()).bind(new.folder).bind(tree).bind(now())
+            .fetch_one(c).await)?;
+        self.bump_registry().await?;
+        Ok(WriteTarget { id: RealmId(id), tree, generation })
+    }
+
+    /// The bootstrap realm that follows `folder`.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn realm_of_folder(&mut self, folder: &str) -> Result<Option<(RealmId, String)>, DatabaseError> {
+        let sql = "SELECT id, url FROM realms WHERE folder = $1 AND deleted_at IS NULL";
+        let found: Option<(i64, String)> = within!(self, c => sqlx::query_as(sql).bind(folder).fetch_optional(c).await)?;
+        Ok(found.map(|(id, url)| (RealmId(id), url)))
+    }
+
+    /// Gives a bootstrap realm another URL: its folder is served under another origin now.
+    ///
+    /// # Errors
+    /// When the database is away, or another realm has the URL.
+    pub async fn rehome(&mut self, realm: RealmId, url: &RealmUrl) -> Result<(), DatabaseError> {
+        // A deleted realm may still hold the name; it keeps its row under a name that no request can have.
+        let free = "UPDATE realms SET url = 'deleted:' || id WHERE url = $1 AND deleted_at IS NOT NULL";
+        within!(self, c => sqlx::query(free).bind(url.as_str()).execute(c).await.map(drop))?;
+        let sql = "UPDATE realms SET url = $2, updated_at = $3 WHERE id = $1";
+        within!(self, c => sqlx::query(sql).bind(realm.0).bind(url.as_str()).bind(now()).execute(c).await.map(drop))?;
+        self.bump_registry().await
+    }
+
+    async fn bump_registry(&mut self) -> Result<(), DatabaseError> {
+        let sql = "UPDATE counters SET generation = generation + 1 WHERE name = 'registry'";
+        within!(self, c => sqlx::query(sql).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Remembers the last good `realm.json`; none when the file is gone.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn set_settings(&mut self, realm: RealmId, blob: Option<BlobHash>) -> Result<(), DatabaseError> {
+        let bytes = blob.map(|blob| blob.as_bytes().to_vec());
+        within!(self, c => sqlx::query("UPDATE realms SET settings = $2 WHERE id = $1").bind(realm.0).bind(bytes).execute(c).await.map(drop))?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lock_key;
+    use crate::realm::RealmUrl;
+
+    #[test]
+    fn the_lock_key_is_the_reference_systems() {
+        // printf 'http://localhost:4201/test/' | sha256sum | head -c 16, as a signed 64-bit number.
+        let url = RealmUrl::parse("http://localhost:4201/test/").unwrap();
+        assert_eq!(lock_key(&url), KEY);
+    }
+
+    const KEY: i64 = -7_557_974_634_654_515_000;
+}

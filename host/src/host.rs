@@ -1,0 +1,306 @@
+//! Puts a host together and runs it: database, engine, plugins, what learns of changes, the sockets; and takes it down in
+//! an order that loses nothing.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{bail, Context};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tracing::{info, warn};
+
+use crate::changes::{keep_lease, listen, Announcer, BootTime, Hub, ListenerState, Listening};
+use crate::config::Config;
+use crate::database::{ConnectOptions, Database};
+use crate::http::{self, App, Check, Health, Stop};
+use crate::lifecycle::{Lifecycle, WriteLimits};
+use crate::plugins::{Calls, Ended, EngineOptions, Plugin, PluginEngine, Plugins};
+use crate::reading::{Parts, ReadLimits, Reader};
+use crate::realm::{LocalPath, RealmUrl};
+use crate::registry::Registry;
+
+include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+
+/// Where the running host of a data folder is, for commands that look for it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Address {
+    /// Of the public socket.
+    pub url: String,
+    /// Of the admin socket.
+    pub admin: Option<String>,
+    /// The process.
+    pub pid: u32,
+}
+
+/// What every host and every command without one is made of.
+#[derive(Debug)]
+pub struct Core {
+    /// Where everything is stored.
+    pub database: Database,
+    /// What applies changes.
+    pub hub: Arc<Hub>,
+    /// Which realms there are.
+    pub registry: Arc<Registry>,
+    /// What changes them.
+    pub lifecycle: Arc<Lifecycle>,
+}
+
+impl Core {
+    /// Opens the database.
+    ///
+    /// # Errors
+    /// When it is not to be had, or its tables are not this version's.
+    pub async fn open(config: &Config, migrate: bool) -> anyhow::Result<Self> {
+        let database = connect(config).await?;
+        if migrate {
+            database.migrate().await?;
+        }
+        let hub = Arc::new(Hub::new(database.clone(), Announcer::start(config.database_url.clone())));
+        let registry = Registry::open(database.clone(), Arc::clone(&hub)).await.context("reading the registry (`realm migrate` brings an old database up to date)")?;
+        let limits = WriteLimits { max_file_bytes: config.max_file_bytes, lock_timeout: config.lock_timeout, queue: config.write_queue };
+        let lifecycle = Lifecycle::new(database.clone(), Arc::clone(&hub), Arc::clone(&registry), limits);
+        Ok(Self { database, hub, registry, lifecycle })
+    }
+}
+
+/// Connects to the database that the settings name.
+///
+/// # Errors
+/// When it is not to be had.
+pub async fn connect(config: &Config) -> anyhow::Result<Database> {
+    let options = ConnectOptions {
+        url: config.database_url.clone(),
+        data_dir: config.data_dir.clone(),
+        connections: config.database_connections,
+        timeout: config.database_timeout,
+    };
+    Ok(Database::connect(&options).await?)
+}
+
+/// Holds a data folder: one server at a time has an embedded database.
+#[derive(Debug)]
+pub struct DataFolder {
+    folder: PathBuf,
+    lock: Option<std::fs::File>,
+}
+
+impl DataFolder {
+    /// Takes the folder. Where the database is a Postgres, a second host may share it, and is just not found by it.
+    ///
+    /// # Errors
+    /// When the folder cannot be used, or another process has the embedded database in it.
+    pub fn take(config: &Config) -> anyhow::Result<Self> {
+        let folder = config.data_dir.clone();
+        std::fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+        let path = folder.join("host.lock");
+        let file = std::fs::File::options().create(true).truncate(false).write(true).open(&path).with_context(|| format!("opening {}", path.display()))?;
+        let locked = rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok();
+        if !locked && config.database_url.is_none() {
+            bail!("{}: another host has this data folder; stop it, or give this one a `--data-dir` of its own", folder.display());
+        }
+        Ok(Self { folder, lock: locked.then_some(file) })
+    }
+
+    /// The host that runs on a folder.
+    #[must_use]
+    pub fn running(folder: &Path) -> Option<Address> {
+        serde_json::from_slice(&std::fs::read(folder.join("host.json")).ok()?).ok()
+    }
+
+    fn publish(&self, address: &Address) -> anyhow::Result<()> {
+        if self.lock.is_some() {
+            std::fs::write(self.folder.join("host.json"), serde_json::to_vec(address)?)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for DataFolder {
+    fn drop(&mut self) {
+        if self.lock.is_some() {
+            let _ = std::fs::remove_file(self.folder.join("host.json"));
+        }
+    }
+}
+
+/// What to serve.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The settings.
+    pub config: Config,
+    /// Folders to mount as bootstrap realms.
+    pub folders: Vec<PathBuf>,
+    /// Whether to bring the database up to date first.
+    pub migrate: bool,
+}
+
+/// Runs a host until `stop`. `ready` is told the admin and the public socket's URLs, and the realms of the folders.
+///
+/// # Errors
+/// When the host cannot start.
+pub async fn run(options: Options, metrics: http::Metrics, stop: Stop, ready: impl FnOnce(Option<&str>, &str, &[RealmUrl])) -> anyhow::Result<()> {
+    let Options { config, folders, migrate } = options;
+    let names = folder_names(&folders)?;
+    let data = DataFolder::take(&config)?;
+    let core = Core::open(&config, migrate).await?;
+    let engine_options = EngineOptions { limits: config.limits.clone(), compiled: config.data_dir.join("compiled") };
+    let engine = PluginEngine::new(&engine_options).map_err(anyhow::Error::from)?;
+    let plugins = install(&engine, &config).await?;
+    let calls = Arc::new(Calls::default());
+    core.hub.subscribe(Arc::clone(&calls) as _);
+    let listening = match &config.database_url {
+        Some(url) => Some(listen(url, &core.database, Arc::clone(&core.hub)).await.context("listening for notifications")?),
+        None => None,
+    };
+    let reader = Reader::new(Parts {
+        database: core.database.clone(),
+        hub: Arc::clone(&core.hub),
+        registry: Arc::clone(&core.registry),
+        engine,
+        plugins,
+        calls: Arc::clone(&calls),
+        limits: read_limits(&config),
+    });
+    let (public, public_at) = bind(config.listen).await?;
+    let admin = match config.admin_listen {
+        Some(socket) => Some(bind(socket).await?),
+        None => None,
+    };
+    let public_url = format!("http://{public_at}");
+    let origin = config.origin.clone().unwrap_or_else(|| public_url.clone());
+    spawn_keepers(&config, &core);
+    let mut mounted = Vec::new();
+    for (folder, name) in folders.iter().zip(&names) {
+        let url = RealmUrl::parse(&format!("{origin}/{}/", name.encode()))?;
+        core.lifecycle.follow(&url, folder, config.database_url.as_deref()).await?;
+        mounted.push(url);
+    }
+    let app = App::new(http::Inner {
+        registry: Arc::clone(&core.registry),
+        reader: reader.clone(),
+        lifecycle: Arc::clone(&core.lifecycle),
+        health: health(&config, &core, listening),
+        origin,
+        max_file_bytes: config.max_file_bytes,
+        max_body_bytes: config.max_body_bytes,
+    });
+    let admin_url = admin.as_ref().map(|(_, at)| format!("http://{at}"));
+    data.publish(&Address { url: public_url.clone(), admin: admin_url.clone(), pid: std::process::id() })?;
+    let admin_socket = admin.map(|(listener, _)| tokio::spawn(http::serve(listener, app.admin(metrics), stop.clone(), Duration::from_secs(1))));
+    let public_socket = tokio::spawn(http::serve(public, app.public(), stop.clone(), config.drain));
+    ready(admin_url.as_deref(), &public_url, &mounted);
+    stop.cancelled().await;
+    info!("stopping: no new connections, requests may finish");
+    let _ = public_socket.await;
+    calls.end_all(&Ended::Stopping);
+    core.lifecycle.finish().await;
+    reader.finish().await;
+    if let Some(socket) = admin_socket {
+        let _ = socket.await;
+    }
+    let _ = tokio::time::timeout(Duration::from_secs(5), core.database.close()).await;
+    drop(data);
+    Ok(())
+}
+
+/// The names under which folders are served.
+fn folder_names(folders: &[PathBuf]) -> anyhow::Result<Vec<LocalPath>> {
+    let mut names: Vec<LocalPath> = Vec::new();
+    for folder in folders {
+        let absolute = folder.canonicalize().with_context(|| format!("{}", folder.display()))?;
+        if !absolute.is_dir() {
+            bail!("{}: not a folder", folder.display());
+        }
+        let name = absolute.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = LocalPath::new(name).with_context(|| format!("{}: its name cannot be part of a URL", folder.display()))?;
+        if names.contains(&name) {
+            bail!("two folders are named `{name}`, and both would be served under it; rename one");
+        }
+        names.push(name);
+    }
+    Ok(names)
+}
+
+async fn bind(socket: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(socket).await.with_context(|| format!("listening on {socket}"))?;
+    let bound = listener.local_addr()?;
+    Ok((listener, bound))
+}
+
+/// The plugins that we ship, then those of the folder; a plugin of the folder takes the place of one of the same name.
+async fn install(engine: &Arc<PluginEngine>, config: &Config) -> anyhow::Result<Plugins> {
+    let mut components: Vec<(String, Vec<u8>)> = EMBEDDED.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect();
+    if let Some(folder) = &config.plugin_dir {
+        let entries = std::fs::read_dir(folder).with_context(|| format!("plugin folder {}", folder.display()))?;
+        let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.extension().is_some_and(|ending| ending == "wasm")).collect();
+        paths.sort();
+        for path in paths {
+            components.push((path.display().to_string(), std::fs::read(&path)?));
+        }
+    }
+    let mut plugins: Vec<Arc<Plugin>> = Vec::new();
+    for (name, bytes) in components {
+        let plugin = match Plugin::install(engine, &name, bytes).await {
+            Ok(plugin) => plugin,
+            // One bad file must not keep the others from being served.
+            Err(error) if config.plugin_dir.is_some() => {
+                tracing::error!(%error, "plugin not installed");
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        info!(plugin = plugin.label(), digest = plugin.digest, "plugin");
+        match plugins.iter_mut().find(|known| known.name == plugin.name) {
+            Some(known) => *known = plugin,
+            None => plugins.push(plugin),
+        }
+    }
+    Ok(Plugins::new(plugins))
+}
+
+fn read_limits(config: &Config) -> ReadLimits {
+    ReadLimits {
+        lease: config.lease,
+        stale_limit: config.stale_limit,
+        cache_bytes: config.cache_bytes,
+        max_file_bytes: config.max_file_bytes,
+        restarts: config.limits.restarts,
+        generation_wait: config.generation_wait,
+    }
+}
+
+fn spawn_keepers(config: &Config, core: &Core) {
+    let registry = Arc::clone(&core.registry);
+    tokio::spawn(keep_lease(core.database.clone(), Arc::clone(&core.hub), config.lease, move || registry.generation()));
+    let (database, retention) = (core.database.clone(), config.changes_retention);
+    tokio::spawn(async move {
+        loop {
+            if let Err(error) = database.prune_changes(retention).await {
+                warn!(%error, "the change log could not be pruned");
+            }
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+        }
+    });
+}
+
+/// Ready: the lease of every mounted realm holds, and notifications arrive where there are any.
+fn health(config: &Config, core: &Core, listening: Option<Listening>) -> Health {
+    let (hub, lease) = (Arc::clone(&core.hub), config.lease);
+    Health::new(move || {
+        let now = BootTime::now();
+        let expired = hub.expired(now, lease);
+        let mut checks = vec![Check {
+            name: "lease",
+            good: expired == 0,
+            detail: if expired == 0 { "holds for every realm".to_owned() } else { format!("has run out for {expired} realms: the database cannot be asked") },
+        }];
+        if let Some(listening) = &listening {
+            let (state, since) = listening.state();
+            let detail = format!("{} for {} s", state.as_str(), since.elapsed().as_secs());
+            checks.push(Check { name: "listener", good: state == ListenerState::Live, detail });
+        }
+        checks
+    })
+}

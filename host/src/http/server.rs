@@ -1,0 +1,96 @@
+use std::fmt;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use hyper::header::{HeaderValue, LOCATION, RETRY_AFTER};
+use hyper::StatusCode;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::answer;
+use super::error::{respond, Problem, JSON_API};
+use super::write::read_json;
+use super::App;
+use crate::realm::RealmUrl;
+
+/// One thing that must be so for the host to serve.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// What.
+    pub name: &'static str,
+    /// Whether it is so.
+    pub good: bool,
+    /// In words.
+    pub detail: String,
+}
+
+type Checks = Arc<dyn Fn() -> Vec<Check> + Send + Sync>;
+
+/// How this host is.
+#[derive(Clone)]
+pub struct Health(Checks);
+
+impl fmt::Debug for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries((self.0)()).finish()
+    }
+}
+
+impl Health {
+    /// Asked anew for each request.
+    pub fn new(checks: impl Fn() -> Vec<Check> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(checks))
+    }
+}
+
+/// `/_health`: alive, with versions.
+pub(super) async fn health() -> Response {
+    let body = json!({ "status": "alive", "version": env!("CARGO_PKG_VERSION"), "plugin-contract": crate::plugins::WIT_VERSION, "wasmtime": "48" });
+    answer::json(StatusCode::OK, "application/json", &body)
+}
+
+/// `/_ready`: able to serve, or why not.
+pub(super) async fn ready(State(app): State<App>) -> Response {
+    let checks = (app.0.health.0)();
+    let good = checks.iter().all(|check| check.good);
+    let list: Vec<_> = checks.iter().map(|check| json!({ "name": check.name, "good": check.good, "detail": check.detail })).collect();
+    let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let mut response = answer::json(status, "application/json", &json!({ "ready": good, "checks": list }));
+    if !good {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+#[derive(Debug, Deserialize)]
+struct CreateRealm {
+    data: CreateData,
+}
+
+#[derive(Debug, Deserialize)]
+struct CreateData {
+    attributes: CreateAttributes,
+}
+
+#[derive(Debug, Deserialize)]
+struct CreateAttributes {
+    url: String,
+}
+
+/// `POST /_create-realm`.
+pub(super) async fn create_realm(State(app): State<App>, body: Body) -> Response {
+    create(&app, body).await.unwrap_or_else(|problem| respond(&problem))
+}
+
+async fn create(app: &App, body: Body) -> Result<Response, Problem> {
+    let asked: CreateRealm = read_json(app, body).await?;
+    let url = RealmUrl::parse(&asked.data.attributes.url).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad-url", error))?;
+    let realm = app.0.lifecycle.create(url).await?;
+    let body = json!({ "data": { "type": "realm", "id": realm.url.as_str(), "attributes": { "url": realm.url.as_str() } } });
+    let mut response = answer::json(StatusCode::ACCEPTED, JSON_API, &body);
+    response.headers_mut().insert(LOCATION, answer::header(realm.url.as_str()));
+    response.headers_mut().insert("realm-generation", realm.tracker.applied().into());
+    Ok(response)
+}

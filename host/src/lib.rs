@@ -1,0 +1,21 @@
+//! `realm`: serves realms, URL-addressed trees of files, through WebAssembly plugins, coherent over one database.
+//!
+//! Arrows go down this list, never up: `cli` starts `host`; `http` answers with what `reading` and `lifecycle` do;
+//! `registry` knows the realms; `plugins` runs guests; `cache` holds bytes; `changes` learns what has changed;
+//! `database` has the only SQL; `realm` says what a realm is.
+
+pub mod cache;
+pub mod changes;
+pub mod cli;
+pub mod config;
+pub mod database;
+#[cfg(feature = "gates")]
+pub mod gates;
+pub mod host;
+pub mod http;
+pub mod lifecycle;
+pub mod plugins;
+pub mod reading;
+pub mod realm;
+pub mod registry;
+pub mod telemetry;

@@ -1,0 +1,170 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use sqlx::postgres::PgConnection;
+use sqlx::ConnectOptions as _;
+use tracing::{info, warn};
+
+use super::folder::Folder;
+use super::{CreateError, Lifecycle};
+use crate::database::{postgres_options, DatabaseError, RealmKind};
+use crate::realm::RealmUrl;
+use crate::registry::Mounted;
+
+/// A bootstrap realm that this host serves.
+#[derive(Clone, Debug)]
+pub struct Followed {
+    /// The realm.
+    pub realm: Arc<Mounted>,
+    /// Its folder.
+    pub folder: PathBuf,
+}
+
+/// Why a folder is not followed.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// The folder cannot be used.
+    #[error("{folder}: {problem}")]
+    Folder {
+        /// Which folder.
+        folder: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Another host follows it under another origin.
+    #[error("{folder}: another host serves this folder as {url}; start this one with `--origin {origin}`, or stop the other")]
+    Elsewhere {
+        /// Which folder.
+        folder: PathBuf,
+        /// The realm that it is there.
+        url: String,
+        /// That realm's origin.
+        origin: String,
+    },
+    /// The realm could not be made.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// The database is away.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+/// How often a replica that waits for its turn to follow a folder asks again.
+const RETRY: Duration = Duration::from_secs(1);
+
+impl Lifecycle {
+    /// Mounts a folder as a bootstrap realm at `url`, and follows it: both ways, one replica at a time. Returns when the
+    /// realm holds what the folder does, or another replica sees to that.
+    ///
+    /// # Errors
+    /// When the folder cannot be read, or is somebody else's.
+    pub async fn follow(self: &Arc<Self>, url: &RealmUrl, folder: &Path, database_url: Option<&str>) -> Result<Followed, FollowError> {
+        let problem = |error: std::io::Error| FollowError::Folder { folder: folder.to_owned(), problem: error.to_string() };
+        let absolute = folder.canonicalize().map_err(problem)?;
+        let text = absolute.to_str().ok_or_else(|| problem(std::io::Error::other("its name is not UTF-8")))?;
+        let mut lock = FolderLock::new(database_url, text);
+        let mine = lock.try_take().await?;
+        let realm = self.ensure_bootstrap(url, text, mine).await?;
+        let mut follower = Folder::new(Arc::clone(self), Arc::clone(&realm), absolute.clone());
+        if mine {
+            follower.reconcile().await?;
+        } else {
+            info!(%url, folder = text, "another replica follows this folder; standing by");
+        }
+        let followed = Followed { realm, folder: absolute };
+        tokio::spawn(keep_following(follower, lock, mine));
+        Ok(followed)
+    }
+
+    async fn ensure_bootstrap(self: &Arc<Self>, url: &RealmUrl, folder: &str, mine: bool) -> Result<Arc<Mounted>, FollowError> {
+        let mut transaction = self.database.begin_write(url, self.limits.lock_timeout).await?;
+        match transaction.realm_of_folder(folder).await? {
+            Some((_, known)) if known == url.as_str() => drop(transaction),
+            Some((_, known)) if !mine => {
+                let origin = RealmUrl::parse(&known).map(|url| url.origin().to_owned()).unwrap_or_default();
+                return Err(FollowError::Elsewhere { folder: folder.into(), url: known, origin });
+            }
+            Some((id, known)) => {
+                info!(from = known, to = %url, "the folder is served under another URL now");
+                if transaction.write_target(url).await?.is_some() {
+                    return Err(CreateError::Exists(url.clone()).into());
+                }
+                transaction.rehome(id, url).await?;
+                transaction.commit().await?;
+                self.registry.refresh().await?;
+                self.announce_realm(url);
+            }
+            None => {
+                drop(transaction);
+                self.create_now(url, RealmKind::Bootstrap, Some(folder)).await?;
+            }
+        }
+        self.registry.refresh().await?;
+        self.registry.get(url).ok_or_else(|| DatabaseError::Unavailable(format!("{url} is not in the registry")).into())
+    }
+}
+
+/// Follows while the lock is held; stands by while another replica has it.
+async fn keep_following(mut follower: Folder, mut lock: FolderLock, mut mine: bool) {
+    loop {
+        if mine {
+            follower.follow_while(|| lock.is_held()).await;
+        }
+        mine = match lock.try_take().await {
+            Ok(mine) => mine,
+            Err(error) => {
+                warn!(%error, "could not ask who follows the folder");
+                false
+            }
+        };
+        if mine {
+            info!(folder = %follower.path().display(), "following the folder now");
+        } else {
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+}
+
+/// Says which replica follows a folder: an advisory lock on a connection of its own. On an embedded database there is
+/// nobody to exclude.
+struct FolderLock {
+    url: Option<String>,
+    key: i64,
+    connection: Arc<tokio::sync::Mutex<Option<PgConnection>>>,
+}
+
+impl FolderLock {
+    fn new(url: Option<&str>, folder: &str) -> Self {
+        let digest = Sha256::digest(format!("folder|{folder}"));
+        let (head, _) = digest.split_first_chunk::<8>().expect("a SHA-256 has 32 bytes");
+        Self { url: url.map(str::to_owned), key: i64::from_be_bytes(*head), connection: Arc::default() }
+    }
+
+    async fn try_take(&mut self) -> Result<bool, DatabaseError> {
+        let Some(url) = &self.url else { return Ok(true) };
+        let mut connection = postgres_options(url)?.application_name("realm folder").connect().await?;
+        let taken: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(self.key).fetch_one(&mut connection).await?;
+        if taken {
+            *self.connection.lock().await = Some(connection);
+        }
+        Ok(taken)
+    }
+
+    /// Whether the connection, and with it the lock, is still there.
+    fn is_held(&self) -> impl Future<Output = bool> + Send + 'static {
+        let (embedded, connection) = (self.url.is_none(), Arc::clone(&self.connection));
+        async move {
+            let mut connection = connection.lock().await;
+            let held = match connection.as_mut() {
+                Some(open) => sqlx::query("SELECT 1").execute(open).await.is_ok(),
+                None => embedded,
+            };
+            if !held {
+                *connection = None;
+            }
+            held
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What changes a realm: create, write, follow a folder. Each change is one transaction, in a task that outlives its
+//! client; after the commit it is applied here, announced to the peers, and only then answered.
+
+mod bootstrap;
+mod folder;
+mod queue;
+mod write;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::task::TaskTracker;
+
+use self::queue::Queues;
+use crate::changes::{payloads, Announcement, Hub, FILE_CHANGES, REGISTRY};
+use crate::database::{Database, DatabaseError, NewRealm, RealmKind};
+use crate::realm::{LocalPath, RealmUrl};
+use crate::registry::{Mounted, Registry};
+
+pub use self::bootstrap::{FollowError, Followed};
+pub use self::write::{Change, Condition, Effect, WriteError, WriteSet, Written};
+
+/// Bounds of a write.
+#[derive(Clone, Debug)]
+pub struct WriteLimits {
+    /// Bytes of one file.
+    pub max_file_bytes: usize,
+    /// Longest wait for the realm's lock.
+    pub lock_timeout: Duration,
+    /// Most writes of one realm that wait here.
+    pub queue: usize,
+}
+
+/// Changes realms.
+#[derive(Debug)]
+pub struct Lifecycle {
+    database: Database,
+    hub: Arc<Hub>,
+    registry: Arc<Registry>,
+    limits: WriteLimits,
+    queues: Queues,
+    tasks: TaskTracker,
+}
+
+/// Why a realm was not created.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CreateError {
+    /// There is one.
+    #[error("there is a realm at {0} already")]
+    Exists(RealmUrl),
+    /// The database did not do it.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+impl Lifecycle {
+    /// Changes realms of `registry`, in `database`, and tells `hub`.
+    #[must_use]
+    pub fn new(database: Database, hub: Arc<Hub>, registry: Arc<Registry>, limits: WriteLimits) -> Arc<Self> {
+        let queues = Queues::new(limits.queue);
+        Arc::new(Self { database, hub, registry, limits, queues, tasks: TaskTracker::new() })
+    }
+
+    /// Makes an empty realm.
+    ///
+    /// # Errors
+    /// When there is one, or the database is away.
+    pub async fn create(self: &Arc<Self>, url: RealmUrl) -> Result<Arc<Mounted>, CreateError> {
+        let own = Arc::clone(self);
+        let task = self.tasks.spawn(async move { own.create_now(&url, RealmKind::Source, None).await });
+        task.await.unwrap_or_else(|error| Err(panicked(&error).into()))
+    }
+
+    async fn create_now(&self, url: &RealmUrl, kind: RealmKind, folder: Option<&str>) -> Result<Arc<Mounted>, CreateError> {
+        let mut transaction = self.database.begin_write(url, self.limits.lock_timeout).await?;
+        if transaction.write_target(url).await?.is_some() {
+            return Err(CreateError::Exists(url.clone()));
+        }
+        let target = transaction.insert_realm(&NewRealm { url, kind, folder }).await?;
+        transaction.log_change(target, None).await?;
+        transaction.commit().await?;
+        self.registry.refresh().await?;
+        self.announce_realm(url);
+        self.announce(url, None);
+        self.registry.get(url).ok_or_else(|| DatabaseError::Unavailable("the new realm is not in the registry".to_owned()).into())
+    }
+
+    fn announce_realm(&self, url: &RealmUrl) {
+        self.hub.announcer.announce(vec![Announcement { channel: REGISTRY, payload: format!("upsert:{url}") }]);
+    }
+
+    fn announce(&self, url: &RealmUrl, paths: Option<&[LocalPath]>) {
+        let announcements = payloads(url, paths).into_iter().map(|payload| Announcement { channel: FILE_CHANGES, payload });
+        self.hub.announcer.announce(announcements.collect());
+    }
+
+    /// Drops what every replica has cached of a realm, or of some of its paths, though nothing has changed.
+    pub fn invalidate(&self, realm: &Mounted, paths: Option<&[LocalPath]>) {
+        for payload in payloads(&realm.url, paths) {
+            self.hub.notice(payload.as_bytes());
+        }
+        self.announce(&realm.url, paths);
+    }
+
+    /// Waits for what is being written, and for its announcements.
+    pub async fn finish(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.hub.announcer.flush().await;
+    }
+}
+
+fn panicked(error: &tokio::task::JoinError) -> DatabaseError {
+    DatabaseError::Refused(format!("the host panicked: {error}"))
+}

@@ -1,0 +1,81 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::OwnedMutexGuard;
+
+use crate::realm::RealmId;
+
+/// The writers of each realm on this replica, one after the other, so that they never pin more than one connection.
+#[derive(Debug)]
+pub(super) struct Queues {
+    bound: usize,
+    queues: Mutex<HashMap<RealmId, Queue>>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    turn: Arc<tokio::sync::Mutex<()>>,
+    present: usize,
+}
+
+/// A writer's turn, until dropped.
+#[derive(Debug)]
+pub(super) struct Turn<'a> {
+    _guard: OwnedMutexGuard<()>,
+    _place: Place<'a>,
+}
+
+#[derive(Debug)]
+struct Place<'a>(&'a Queues, RealmId);
+
+impl Queues {
+    pub(super) fn new(bound: usize) -> Self {
+        Self { bound, queues: Mutex::default() }
+    }
+
+    /// Waits for a turn, first come first served; none when too many wait already.
+    pub(super) async fn enter(&self, realm: RealmId) -> Option<Turn<'_>> {
+        let (turn, place) = {
+            let mut queues = self.queues.lock();
+            let queue = queues.entry(realm).or_default();
+            if queue.present > self.bound {
+                return None;
+            }
+            queue.present += 1;
+            (Arc::clone(&queue.turn), Place(self, realm))
+        };
+        Some(Turn { _guard: turn.lock_owned().await, _place: place })
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut queues = self.0.queues.lock();
+        if let Some(queue) = queues.get_mut(&self.1) {
+            queue.present -= 1;
+            if queue.present == 0 {
+                queues.remove(&self.1);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Queues;
+    use crate::realm::RealmId;
+
+    #[tokio::test]
+    async fn one_at_a_time_and_no_more_than_the_bound_wait() {
+        let queues = Queues::new(1);
+        let first = queues.enter(RealmId(1)).await.unwrap();
+        let mut second = Box::pin(queues.enter(RealmId(1)));
+        assert!(futures_util::poll!(&mut second).is_pending());
+        assert!(queues.enter(RealmId(1)).await.is_none());
+        assert!(queues.enter(RealmId(2)).await.is_some(), "another realm has its own queue");
+        drop(first);
+        drop(second.await.unwrap());
+        assert!(queues.queues.lock().is_empty());
+    }
+}

@@ -1,0 +1,234 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tracing::warn;
+
+use super::{panicked, Lifecycle};
+use crate::database::{Changes, DatabaseError, FileRow, Transaction, WriteTarget};
+use crate::realm::{BlobHash, Generation, LocalPath, RealmSettings, SETTINGS_FILE};
+use crate::registry::Mounted;
+
+/// What must hold for a change to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing.
+    Any,
+    /// The file is there.
+    Exists,
+    /// The file is not there.
+    Absent,
+    /// The file is there and has one of these `ETag`s.
+    Tagged(Vec<String>),
+    /// The file has exactly these bytes; `None`: it is not there.
+    Blob(Option<BlobHash>),
+}
+
+/// One file's change.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Which file.
+    pub path: LocalPath,
+    /// Its bytes from now on; none: it goes.
+    pub bytes: Option<Bytes>,
+    /// What must hold.
+    pub condition: Condition,
+}
+
+/// Changes of one commit: all of them, or none.
+#[derive(Clone, Debug, Default)]
+pub struct WriteSet {
+    /// The changes, no path twice.
+    pub changes: Vec<Change>,
+    /// Paths on which a followed folder and the realm agree once this is committed, with their bytes' hashes.
+    pub agreed: Vec<(LocalPath, Option<BlobHash>)>,
+}
+
+/// What became of one change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The file is new.
+    Created(BlobHash),
+    /// The file has other bytes.
+    Replaced(BlobHash),
+    /// The file had these bytes already.
+    Unchanged(BlobHash),
+    /// The file is gone.
+    Removed,
+}
+
+/// What a write came to.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The realm's generation that has it.
+    pub generation: Generation,
+    /// In the order of the changes.
+    pub effects: Vec<Effect>,
+}
+
+/// Why nothing was written.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum WriteError {
+    /// The realm is gone.
+    #[error("there is no such realm any more")]
+    NoRealm,
+    /// A file that should be there is not.
+    #[error("there is no file `{0}`")]
+    NotFound(LocalPath),
+    /// A file that should not be there is.
+    #[error("there is a file `{0}` already")]
+    Exists(LocalPath),
+    /// The file is another one than the client thinks.
+    #[error("`{0}` is not what the request's condition says: it has changed, or it is not there")]
+    Precondition(LocalPath),
+    /// Too many bytes.
+    #[error("`{path}` has {size} bytes; at most {max} are allowed (`max-file-bytes`)")]
+    TooLarge {
+        /// Which file.
+        path: LocalPath,
+        /// How many it has.
+        size: usize,
+        /// How many it may have.
+        max: usize,
+    },
+    /// The same path twice.
+    #[error("`{0}` is changed twice in one write")]
+    Twice(LocalPath),
+    /// Too many writers.
+    #[error("{0} writes of this realm are waiting already")]
+    Busy(usize),
+    /// The database did not do it.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+impl Lifecycle {
+    /// Commits a write set. What it returns is applied on this replica: the next read sees it.
+    ///
+    /// # Errors
+    /// See [`WriteError`]; nothing is written then, unless the database says that it does not know.
+    pub async fn write(self: &Arc<Self>, realm: Arc<Mounted>, set: WriteSet) -> Result<Written, WriteError> {
+        self.check(&set)?;
+        let own = Arc::clone(self);
+        // A task of its own: a client that leaves between commit and answer must not keep the peers from hearing of it.
+        let task = self.tasks.spawn(async move { own.write_now(&realm, set).await });
+        task.await.unwrap_or_else(|error| Err(panicked(&error).into()))
+    }
+
+    fn check(&self, set: &WriteSet) -> Result<(), WriteError> {
+        let mut seen = std::collections::HashSet::new();
+        for change in &set.changes {
+            if !seen.insert(&change.path) {
+                return Err(WriteError::Twice(change.path.clone()));
+            }
+            let size = change.bytes.as_ref().map_or(0, Bytes::len);
+            if size > self.limits.max_file_bytes {
+                return Err(WriteError::TooLarge { path: change.path.clone(), size, max: self.limits.max_file_bytes });
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_now(&self, realm: &Mounted, set: WriteSet) -> Result<Written, WriteError> {
+        let _turn = self.queues.enter(realm.id).await.ok_or(WriteError::Busy(self.limits.queue))?;
+        let mut transaction = self.database.begin_write(&realm.url, self.limits.lock_timeout).await?;
+        let target = transaction.write_target(&realm.url).await?.filter(|target| target.id == realm.id).ok_or(WriteError::NoRealm)?;
+        let done = apply_set(&mut transaction, target, &set).await?;
+        let applied = realm.tracker.applied();
+        // Read under the lock: what others have committed since, and this commit's own row after them.
+        let seen = transaction.changes_since(realm.id, applied).await?.ok_or(WriteError::NoRealm)?;
+        let committed = transaction.commit().await;
+        #[cfg(feature = "gates")]
+        crate::gates::pass("after-commit", set.changes.first().map_or("", |change| change.path.as_str())).await;
+        if let Err(error) = committed {
+            // It may have taken effect, and then nobody else will say so.
+            self.hub.doubt(&realm.tracker);
+            self.announce(&realm.url, None);
+            return Err(error.into());
+        }
+        self.committed(realm, &seen, &done);
+        realm.tracker.reached(seen.generation).await;
+        Ok(Written { generation: seen.generation, effects: done.effects })
+    }
+
+    fn committed(&self, realm: &Mounted, seen: &Changes, done: &Done) {
+        self.hub.apply(&realm.tracker, seen);
+        if !done.changed.is_empty() {
+            self.announce(&realm.url, Some(&done.changed));
+        }
+    }
+}
+
+struct Done {
+    effects: Vec<Effect>,
+    changed: Vec<LocalPath>,
+}
+
+async fn apply_set(transaction: &mut Transaction, target: WriteTarget, set: &WriteSet) -> Result<Done, WriteError> {
+    let mut plans = Vec::with_capacity(set.changes.len());
+    for change in &set.changes {
+        let before = transaction.file(target, &change.path).await?;
+        require(change, before.as_ref())?;
+        plans.push((change, before, change.bytes.as_ref().map(|bytes| BlobHash::of(bytes))));
+    }
+    let mut blobs: Vec<_> = plans.iter().filter_map(|(change, _, hash)| Some((hash.as_ref()?, change.bytes.as_ref()?))).collect();
+    blobs.sort_unstable_by_key(|(hash, _)| **hash);
+    blobs.dedup_by_key(|(hash, _)| **hash);
+    for (hash, bytes) in blobs {
+        transaction.keep_blob(*hash, bytes).await?;
+    }
+    let mut done = Done { effects: Vec::with_capacity(plans.len()), changed: Vec::new() };
+    for (change, before, hash) in plans {
+        let effect = match (hash, before) {
+            (Some(hash), Some(before)) if before.blob == hash => Effect::Unchanged(hash),
+            (Some(hash), before) => {
+                transaction.put_file(target, &change.path, hash, change.bytes.as_ref().map_or(0, Bytes::len)).await?;
+                if before.is_some() { Effect::Replaced(hash) } else { Effect::Created(hash) }
+            }
+            (None, _) => {
+                transaction.remove_file(target, &change.path).await?;
+                Effect::Removed
+            }
+        };
+        if !matches!(effect, Effect::Unchanged(_)) {
+            done.changed.push(change.path.clone());
+            if change.path.as_str() == SETTINGS_FILE {
+                remember_settings(transaction, target, change, hash).await?;
+            }
+        }
+        done.effects.push(effect);
+    }
+    for (path, blob) in &set.agreed {
+        transaction.agree(target.id, path, *blob).await?;
+    }
+    if !done.changed.is_empty() {
+        transaction.log_change(target, Some(&done.changed)).await?;
+    }
+    Ok(done)
+}
+
+fn require(change: &Change, before: Option<&FileRow>) -> Result<(), WriteError> {
+    let path = || change.path.clone();
+    match (&change.condition, before) {
+        // Taking away what is not there is a mistake whatever else was asked.
+        (Condition::Any | Condition::Exists, None) if change.bytes.is_none() => Err(WriteError::NotFound(path())),
+        (Condition::Exists, None) => Err(WriteError::NotFound(path())),
+        (Condition::Absent, Some(_)) => Err(WriteError::Exists(path())),
+        (Condition::Tagged(tags), before) => match before {
+            Some(file) if tags.iter().any(|tag| tag == "*" || *tag == file.blob.short()) => Ok(()),
+            _ => Err(WriteError::Precondition(path())),
+        },
+        (Condition::Blob(expected), before) if *expected != before.map(|file| file.blob) => Err(WriteError::Precondition(path())),
+        _ => Ok(()),
+    }
+}
+
+/// A `realm.json` that makes no sense is kept as a file, and the last good one stays in force.
+async fn remember_settings(transaction: &mut Transaction, target: WriteTarget, change: &Change, hash: Option<BlobHash>) -> Result<(), WriteError> {
+    match change.bytes.as_ref().map(|bytes| RealmSettings::parse(bytes)) {
+        Some(Err(error)) => {
+            warn!(realm = target.id.0, %error, "realm.json has a mistake; the last good settings stay in force");
+            Ok(())
+        }
+        Some(Ok(_)) | None => Ok(transaction.set_settings(target.id, hash).await?),
+    }
+}

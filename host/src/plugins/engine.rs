@@ -1,0 +1,193 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
+use tracing::warn;
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{Config, Engine, EngineWeak, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+
+use super::bindings::TranspilerPlugin;
+use super::imports::CallWorld;
+use super::limits::{INSTANCES, MEMORIES, TABLES};
+use super::{compiled, wasi};
+use crate::config::CallLimits;
+
+/// How to set up the engine.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// Bounds of a call.
+    pub limits: CallLimits,
+    /// Where compiled code is kept.
+    pub compiled: PathBuf,
+}
+
+/// The WebAssembly engine, the threads that guests run on, and the clock that ends them. One per process.
+pub struct PluginEngine {
+    pub(super) engine: Engine,
+    pub(super) linker: Linker<CallWorld>,
+    pub(super) limits: CallLimits,
+    pub(super) compiled: compiled::Store,
+    /// Pooled instances that are free.
+    pub(super) slots: Arc<Semaphore>,
+    ticker: Arc<Ticker>,
+    threads: Option<Runtime>,
+}
+
+impl std::fmt::Debug for PluginEngine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PluginEngine").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// How often running guests are interrupted, to yield and to be ended.
+const TICK: Duration = Duration::from_millis(1);
+/// Stack that host functions get beyond the guest's.
+const HOST_STACK: usize = 1 << 20;
+
+impl PluginEngine {
+    /// Sets up the engine, pooled where the machine has the address space for it.
+    ///
+    /// # Errors
+    /// When the machine cannot run WebAssembly, or the folder for compiled code cannot be used.
+    pub fn new(options: &EngineOptions) -> wasmtime::Result<Arc<Self>> {
+        let limits = options.limits.clone();
+        let slots = (limits.concurrency * 4).max(8);
+        let engine = match Engine::new(&config(&limits, Some(slots))) {
+            Ok(engine) => engine,
+            Err(error) => {
+                warn!(%error, "no pooled instances on this machine: each call pays for its own memory");
+                Engine::new(&config(&limits, None))?
+            }
+        };
+        let mut linker = Linker::new(&engine);
+        wasi::link(&mut linker)?;
+        TranspilerPlugin::add_to_linker::<_, HasSelf<CallWorld>>(&mut linker, |world| world)?;
+        let threads = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(limits.concurrency)
+            .thread_name("guest")
+            .enable_all()
+            .build()?;
+        let ticker = Ticker::start(engine.weak());
+        let compiled = compiled::Store::open(&options.compiled, &engine)?;
+        Ok(Arc::new(Self { engine, linker, limits, compiled, slots: Arc::new(Semaphore::new(slots)), ticker, threads: Some(threads) }))
+    }
+
+    /// Runs guests: on threads of their own, so that they never delay an answer that needs none.
+    pub(super) fn threads(&self) -> &tokio::runtime::Handle {
+        self.threads.as_ref().expect("there until drop").handle()
+    }
+
+    /// Keeps the clock ticking while something runs.
+    pub(super) fn running(&self) -> Running {
+        self.ticker.enter();
+        Running(Arc::clone(&self.ticker))
+    }
+}
+
+impl Drop for PluginEngine {
+    fn drop(&mut self) {
+        if let Some(threads) = self.threads.take() {
+            threads.shutdown_background();
+        }
+    }
+}
+
+fn config(limits: &CallLimits, pooled: Option<usize>) -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .concurrency_support(false)
+        .max_wasm_stack(limits.stack)
+        .async_stack_size(limits.stack + HOST_STACK)
+        .cranelift_opt_level(OptLevel::Speed)
+        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(32));
+    // What no plugin of ours needs is a way in for others.
+    config
+        .wasm_exceptions(false)
+        .wasm_function_references(false)
+        .wasm_gc(false)
+        .wasm_memory64(false)
+        .wasm_relaxed_simd(false)
+        .wasm_tail_call(false)
+        .wasm_threads(false);
+    if let Some(slots) = pooled {
+        let count = |per_slot: usize| u32::try_from(slots * per_slot).unwrap_or(u32::MAX);
+        let most = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let mut pool = PoolingAllocationConfig::new();
+        pool.total_component_instances(count(1))
+            .total_core_instances(count(INSTANCES / 4))
+            .total_memories(count(2))
+            .total_tables(count(TABLES / 2))
+            .total_stacks(count(1))
+            .max_memory_size(limits.memory)
+            .max_component_instance_size(10 << 20)
+            .max_core_instance_size(10 << 20)
+            .max_memories_per_module(2)
+            .max_tables_per_module(8)
+            .max_core_instances_per_component(most(INSTANCES))
+            .max_memories_per_component(most(MEMORIES))
+            .max_tables_per_component(most(TABLES))
+            .table_elements(limits.table_elements)
+            .linear_memory_keep_resident(limits.resident)
+            .table_keep_resident(512 << 10)
+            .max_unused_warm_slots(most(limits.concurrency * 2));
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    }
+    config
+}
+
+/// Advances the engine's epoch while calls run, and sleeps while none does.
+#[derive(Debug)]
+struct Ticker {
+    running: Mutex<usize>,
+    woken: Condvar,
+}
+
+impl Ticker {
+    fn start(engine: EngineWeak) -> Arc<Self> {
+        let ticker = Arc::new(Self { running: Mutex::new(0), woken: Condvar::new() });
+        let own = Arc::clone(&ticker);
+        let tick = move || {
+            loop {
+                {
+                    let mut running = own.running.lock();
+                    while *running == 0 {
+                        // The bound lets the thread see that its engine is gone.
+                        own.woken.wait_for(&mut running, Duration::from_secs(5));
+                        if engine.upgrade().is_none() {
+                            return;
+                        }
+                    }
+                }
+                match engine.upgrade() {
+                    Some(engine) => engine.increment_epoch(),
+                    None => return,
+                }
+                std::thread::sleep(TICK);
+            }
+        };
+        std::thread::Builder::new().name("epoch".to_owned()).spawn(tick).expect("a thread at start-up");
+        ticker
+    }
+
+    fn enter(&self) {
+        let mut running = self.running.lock();
+        *running += 1;
+        if *running == 1 {
+            self.woken.notify_one();
+        }
+    }
+}
+
+/// One running call, as far as the clock is concerned.
+#[derive(Debug)]
+pub(super) struct Running(Arc<Ticker>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        *self.0.running.lock() -= 1;
+    }
+}

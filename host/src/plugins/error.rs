@@ -1,0 +1,163 @@
+use std::fmt;
+
+use wasmtime::{Trap, WasmBacktrace};
+
+use super::token::Ended;
+
+/// What kind of end a call came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// It panicked, or did what WebAssembly does not allow.
+    Trap,
+    /// Its time was up.
+    Timeout,
+    /// It wanted more memory than it may have.
+    Memory,
+    /// It gave back more bytes than it may.
+    Output,
+    /// It logged more bytes than it may.
+    Log,
+    /// It read more files than it may.
+    Reads,
+    /// It was ended because of something outside it.
+    Cancelled,
+    /// The host could not do its part.
+    Host,
+}
+
+impl Kind {
+    /// The kind's name, as errors and metrics show it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Trap => "trap",
+            Self::Timeout => "timeout",
+            Self::Memory => "memory",
+            Self::Output => "output",
+            Self::Log => "log",
+            Self::Reads => "reads",
+            Self::Cancelled => "cancelled",
+            Self::Host => "host",
+        }
+    }
+}
+
+/// One function of the guest, innermost first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Its demangled name, or its number where the component was stripped of names.
+    pub function: String,
+}
+
+/// Why a call gave nothing: who, which, what and where, so that nobody has to guess.
+#[derive(Clone, Debug)]
+pub struct CallError {
+    /// What kind of end.
+    pub kind: Kind,
+    /// What happened, in one sentence.
+    pub message: String,
+    /// `name@version`.
+    pub plugin: String,
+    /// The plugin's digest.
+    pub digest: String,
+    /// The call.
+    pub call: u64,
+    /// The realm that asked.
+    pub realm: String,
+    /// The file that it was about.
+    pub path: String,
+    /// Where in the guest.
+    pub frames: Vec<Frame>,
+    /// The last of what the guest said on its standard error.
+    pub stderr: Vec<String>,
+    /// What may help.
+    pub hint: Option<String>,
+    /// Set when the call was ended from inside.
+    pub ended: Option<Ended>,
+}
+
+impl std::error::Error for CallError {}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "plugin {} failed on {} ({}): {}", self.plugin, self.path, self.kind.as_str(), self.message)
+    }
+}
+
+/// What a failed call left behind, besides its error.
+#[derive(Debug, Default)]
+pub(super) struct Remains {
+    /// It was refused memory.
+    pub(super) memory_refused: bool,
+    /// The last lines of its standard error.
+    pub(super) stderr: Vec<String>,
+}
+
+/// What kind of end an error of the engine is, in words and with a hint.
+pub(super) fn explain(error: &wasmtime::Error, remains: &Remains) -> (Kind, String, Option<String>, Option<Ended>) {
+    if let Some(ended) = error.downcast_ref::<Ended>() {
+        let (kind, hint) = match ended {
+            Ended::Deadline => (Kind::Timeout, Some("a loop that does not end, or an input that takes longer than `plugin-deadline`")),
+            Ended::LogLimit => (Kind::Log, Some("log less, or raise `plugin-log`")),
+            Ended::ReadLimit => (Kind::Reads, Some("read fewer files, or raise `plugin-reads`")),
+            Ended::Trouble(_) => (Kind::Host, None),
+            _ => (Kind::Cancelled, None),
+        };
+        return (kind, ended.to_string(), hint.map(str::to_owned), Some(ended.clone()));
+    }
+    if remains.memory_refused {
+        let hint = "the plugin needs more than `plugin-memory` for this input, or never stops allocating";
+        return (Kind::Memory, "it wanted more memory than it may have".to_owned(), Some(hint.to_owned()), None);
+    }
+    let root = error.root_cause().to_string();
+    if root.contains("hostcall") || root.contains("host call") || root.contains("fuel") {
+        let hint = "the plugin returned or passed more than `plugin-output` bytes";
+        return (Kind::Output, "it gave the host more bytes than it may".to_owned(), Some(hint.to_owned()), None);
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => {
+            let hint = "recursion without end, or an input that is nested deeper than `plugin-stack` allows";
+            (Kind::Trap, "it used up its stack".to_owned(), Some(hint.to_owned()), None)
+        }
+        Some(Trap::UnreachableCodeReached) => match panic_message(&remains.stderr) {
+            Some(panic) => (Kind::Trap, format!("it panicked: {panic}"), Some("a bug in the plugin: for bad input it should return diagnostics".to_owned()), None),
+            None => (Kind::Trap, "it aborted (WebAssembly `unreachable`) without a word on its standard error".to_owned(), None, None),
+        },
+        Some(trap) => (Kind::Trap, trap.to_string(), Some("a bug in the plugin".to_owned()), None),
+        None => (Kind::Trap, root, None, None),
+    }
+}
+
+/// What a Rust guest said when it panicked: `thread … panicked at src/lib.rs:1:2:` and the message after it.
+fn panic_message(stderr: &[String]) -> Option<String> {
+    let at = stderr.iter().rposition(|line| line.contains("panicked at"))?;
+    let place = stderr[at].split_once("panicked at ")?.1.trim_end_matches(':');
+    let message: Vec<_> = stderr[at + 1..].iter().take_while(|line| !line.starts_with("note: ")).map(String::as_str).collect();
+    Some(format!("{} (at {place})", message.join(" ")))
+}
+
+/// The guest's functions on the stack, innermost first; the panic's own machinery left out.
+pub(super) fn frames(error: &wasmtime::Error) -> Vec<Frame> {
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
+    let name = |frame: &wasmtime::FrameInfo| {
+        let symbol = frame.symbols().iter().find_map(|symbol| symbol.name().map(str::to_owned));
+        let name = symbol.or_else(|| frame.func_name().map(str::to_owned)).unwrap_or_else(|| format!("function {}", frame.func_index()));
+        format!("{:#}", rustc_demangle::demangle(&name))
+    };
+    let machinery = ["std::panicking", "core::panicking", "rust_panic", "__rust", "abort", "std::sys::", "rustc::"];
+    let frames = backtrace.frames().iter().map(|frame| Frame { function: name(frame) });
+    frames.skip_while(|frame| machinery.iter().any(|part| frame.function.contains(part))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::panic_message;
+
+    #[test]
+    fn a_panic_is_told_with_its_place() {
+        let lines = ["warming up", "thread '<unnamed>' (1) panicked at src/lib.rs:10:5:", "cannot go on", "note: run with `RUST_BACKTRACE=1`"];
+        let lines: Vec<_> = lines.map(str::to_owned).into();
+        assert_eq!(panic_message(&lines).unwrap(), "cannot go on (at src/lib.rs:10:5)");
+        assert_eq!(panic_message(&lines[..1]), None);
+    }
+}

@@ -1,0 +1,185 @@
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use wasmtime::component::Component;
+
+use super::admission::Admission;
+use super::bindings::exports::realm::plugin::about;
+use super::bindings::TranspilerPluginPre;
+use super::call;
+use super::engine::PluginEngine;
+use super::error::CallError;
+use super::imports::CallWorld;
+
+/// A component that may be called.
+pub struct Plugin {
+    /// Its SHA-256, as `sha256:<hex>`: what it is known by.
+    pub digest: String,
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// One line about it.
+    pub summary: String,
+    /// What it takes.
+    pub rules: Vec<Rule>,
+    /// Who may call it now.
+    pub admission: Arc<Admission>,
+    pub(super) pre: TranspilerPluginPre<CallWorld>,
+}
+
+/// One extension that a plugin takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// With its dot.
+    pub takes: String,
+    /// What the output is treated as from there on.
+    pub gives: String,
+    /// The output's media type.
+    pub media_type: String,
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plugin").field("label", &self.label()).field("digest", &self.digest).finish_non_exhaustive()
+    }
+}
+
+/// Why a component is not installed.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// Not a component that the engine takes.
+    #[error("{name}: not a usable WebAssembly component: {problem}")]
+    Component {
+        /// Where it came from.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// It wants what no plugin gets.
+    #[error("{name}: it imports {}, which no plugin gets; a plugin has `realm:plugin` {version} and WASI 0.2 without http", .imports.join(", "))]
+    Imports {
+        /// Where it came from.
+        name: String,
+        /// What it wants.
+        imports: Vec<String>,
+        /// What we have.
+        version: &'static str,
+    },
+    /// It lacks what a plugin has.
+    #[error("{name}: it does not export the world `transpiler-plugin` of `realm:plugin` {version}: {problem}")]
+    World {
+        /// Where it came from.
+        name: String,
+        /// What is missing.
+        problem: String,
+        /// What we have.
+        version: &'static str,
+    },
+    /// What it says of itself does not hold.
+    #[error("{name}: {problem}")]
+    Description {
+        /// Where it came from.
+        name: String,
+        /// What does not hold.
+        problem: String,
+    },
+    /// It could not say what it is.
+    #[error("{name}: `describe` failed: {error}")]
+    Describe {
+        /// Where it came from.
+        name: String,
+        /// Why.
+        error: Box<CallError>,
+    },
+}
+
+/// Interfaces that a plugin may import.
+const IMPORTS: [&str; 9] = [
+    "realm:plugin/types@0.1.",
+    "realm:plugin/files@0.1.",
+    "realm:plugin/log@0.1.",
+    "wasi:cli/",
+    "wasi:clocks/",
+    "wasi:filesystem/",
+    "wasi:io/",
+    "wasi:random/",
+    "wasi:sockets/",
+];
+
+/// Media types that an output may have: what a browser takes from a realm without being able to break out of it.
+const MEDIA_TYPES: [&str; 7] =
+    ["text/javascript", "text/css", "text/html", "text/plain", "application/json", "image/svg+xml", "application/wasm"];
+
+impl Plugin {
+    /// `name@version`: a label for people.
+    #[must_use]
+    pub fn label(&self) -> String {
+        format!("{}@{}", self.name, self.version)
+    }
+
+    /// Compiles a component (or finds it compiled), checks it, and asks it what it is. `name` says in errors where it
+    /// came from. Compiling takes seconds of both cores: call it where that hurts nobody.
+    ///
+    /// # Errors
+    /// When it is no plugin of ours, or lies.
+    pub async fn install(engine: &Arc<PluginEngine>, name: &str, bytes: Vec<u8>) -> Result<Arc<Self>, InstallError> {
+        let digest = format!("sha256:{:x}", Sha256::digest(&bytes));
+        let component = {
+            let (engine, digest) = (Arc::clone(engine), digest.clone());
+            let compile = tokio::task::spawn_blocking(move || engine.compiled.component(&engine.engine, &digest, &bytes));
+            let unusable = |problem: String| InstallError::Component { name: name.to_owned(), problem };
+            let compiled = compile.await.map_err(|error| unusable(error.to_string()))?;
+            compiled.map_err(|error| unusable(format!("{error:#}")))?
+        };
+        refuse_imports(engine, name, &component)?;
+        let missing = |error: wasmtime::Error| InstallError::World { name: name.to_owned(), problem: format!("{error:#}"), version: super::WIT_VERSION };
+        let pre = engine.linker.instantiate_pre(&component).map_err(missing)?;
+        let pre = TranspilerPluginPre::new(pre).map_err(missing)?;
+        let described = call::describe(engine, &pre, name, &digest).await;
+        let description = described.map_err(|error| InstallError::Describe { name: name.to_owned(), error: Box::new(error) })?;
+        check(&description).map_err(|problem| InstallError::Description { name: name.to_owned(), problem })?;
+        let rule = |rule: about::Rule| Rule { takes: rule.takes, gives: rule.gives, media_type: rule.media_type };
+        Ok(Arc::new(Self {
+            digest,
+            name: description.name,
+            version: description.version,
+            summary: description.summary,
+            rules: description.transpiles.into_iter().map(rule).collect(),
+            admission: Admission::new(engine.limits.concurrency, engine.limits.queue),
+            pre,
+        }))
+    }
+}
+
+fn refuse_imports(engine: &PluginEngine, name: &str, component: &Component) -> Result<(), InstallError> {
+    let kind = component.component_type();
+    let foreign = kind.imports(&engine.engine).map(|(import, _)| import.to_owned()).filter(|import| !IMPORTS.iter().any(|ours| import.starts_with(ours)));
+    let imports: Vec<_> = foreign.collect();
+    if imports.is_empty() { Ok(()) } else { Err(InstallError::Imports { name: name.to_owned(), imports, version: super::WIT_VERSION }) }
+}
+
+fn check(description: &about::Description) -> Result<(), String> {
+    let name = &description.name;
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if name.len() > 64 || !name.starts_with(|first: char| first.is_ascii_lowercase()) || !name.bytes().all(fits) {
+        return Err(format!("`describe` names it `{name}`; a name is `[a-z][a-z0-9-]*`, at most 64 bytes"));
+    }
+    if description.version.split('.').count() < 3 || !description.version.starts_with(|first: char| first.is_ascii_digit()) {
+        return Err(format!("`describe` gives version `{}`, which is not a semantic version", description.version));
+    }
+    if description.transpiles.is_empty() {
+        return Err("`describe` names no extension that it takes".to_owned());
+    }
+    for rule in &description.transpiles {
+        for extension in [&rule.takes, &rule.gives] {
+            if !extension.starts_with('.') || extension.len() < 2 || extension.contains('/') {
+                return Err(format!("`describe` has the extension `{extension}`; write it with its dot"));
+            }
+        }
+        if !MEDIA_TYPES.contains(&rule.media_type.as_str()) {
+            return Err(format!("`describe` gives `{}` for `{}`; allowed are {}", rule.media_type, rule.takes, MEDIA_TYPES.join(", ")));
+        }
+    }
+    Ok(())
+}

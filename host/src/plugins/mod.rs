@@ -1,0 +1,33 @@
+//! Running other people's code: the WebAssembly engine, installed plugins, the limits of a call, its admission, its read
+//! set and its end, the imports that it gets, and which plugin takes which file. Sees no SQL and caches nothing: whoever
+//! asks for a call hands it the files that it may read.
+
+mod admission;
+mod bindings;
+mod call;
+mod calls;
+mod capture;
+mod compiled;
+mod engine;
+mod error;
+mod imports;
+mod installed;
+mod limits;
+mod output;
+mod pipeline;
+mod token;
+mod wasi;
+
+pub use self::admission::{Admission, Permit, QueueFull};
+pub use self::call::Call;
+pub use self::calls::{CallState, Calls, Found, InFlight, Landed, ReadEntry};
+pub use self::engine::{EngineOptions, PluginEngine};
+pub use self::error::{CallError, Frame, Kind};
+pub use self::imports::{Contents, Files, ReadFailure, ReadTrouble};
+pub use self::installed::{InstallError, Plugin, Rule};
+pub use self::output::{Asset, Diagnostic, Outcome, Output, Position, Severity};
+pub use self::pipeline::{Plugins, Stage, StageChoice, UnknownPlugin, BROWSER_FORMATS};
+pub use self::token::{CallToken, Ended};
+
+/// The version of the plugin contract; part of every derivation's key.
+pub const WIT_VERSION: &str = "0.1.0";

@@ -1,0 +1,137 @@
+use serde::{Deserialize, Serialize};
+
+use super::bindings::exports::realm::plugin::transpiler;
+use super::bindings::realm::plugin::types;
+
+/// How bad something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// There is no output because of it.
+    Error,
+    /// There is output all the same.
+    Warning,
+    /// Advice.
+    Hint,
+}
+
+/// A place in a file; both count from 1, columns in UTF-16 code units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// The line.
+    pub line: u32,
+    /// The column.
+    pub column: u32,
+}
+
+/// One thing that a plugin says of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is.
+    pub message: String,
+    /// The plugin's own code for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// In which file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Where it begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Position>,
+    /// Where it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<Position>,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+}
+
+/// A second output beside the first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asset {
+    /// What follows the file's path.
+    pub suffix: String,
+    /// Its media type.
+    pub media_type: String,
+    /// Its bytes.
+    pub contents: Vec<u8>,
+}
+
+/// What a transpiler gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// The bytes.
+    pub contents: Vec<u8>,
+    /// Source map v3.
+    pub source_map: Option<String>,
+    /// Further outputs.
+    pub assets: Vec<Asset>,
+    /// Import specifiers, as written.
+    pub imports: Vec<String>,
+    /// Warnings and hints.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// What a call came to. Each of them is deterministic, and cached like any other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// An output.
+    Output(Output),
+    /// The input is wrong.
+    Invalid(Vec<Diagnostic>),
+    /// A read that the call could not do without gave nothing.
+    Unreadable {
+        /// What was to be read.
+        specifier: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Not for this plugin.
+    Declined,
+}
+
+impl From<types::Diagnostic> for Diagnostic {
+    fn from(diagnostic: types::Diagnostic) -> Self {
+        let position = |position: types::Position| Position { line: position.line, column: position.column };
+        let (path, start, end) = diagnostic.span.map_or((None, None, None), |span| (Some(span.path), Some(position(span.start)), span.end.map(position)));
+        Self {
+            severity: match diagnostic.severity {
+                types::Severity::Error => Severity::Error,
+                types::Severity::Warning => Severity::Warning,
+                types::Severity::Hint => Severity::Hint,
+            },
+            message: diagnostic.message,
+            code: diagnostic.code,
+            path,
+            start,
+            end,
+            help: diagnostic.help,
+        }
+    }
+}
+
+impl From<Result<transpiler::Output, types::Failure>> for Outcome {
+    fn from(result: Result<transpiler::Output, types::Failure>) -> Self {
+        let diagnostics = |all: Vec<types::Diagnostic>| all.into_iter().map(Diagnostic::from).collect();
+        match result {
+            Ok(output) => Self::Output(Output {
+                contents: output.contents,
+                source_map: output.source_map,
+                assets: output
+                    .assets
+                    .into_iter()
+                    .map(|asset| Asset { suffix: asset.suffix, media_type: asset.media_type, contents: asset.contents })
+                    .collect(),
+                imports: output.imports,
+                diagnostics: diagnostics(output.diagnostics),
+            }),
+            Err(types::Failure::Invalid(all)) => Self::Invalid(diagnostics(all)),
+            Err(types::Failure::Unreadable(failure)) => {
+                Self::Unreadable { specifier: failure.specifier, reason: super::imports::reason(failure.error).to_owned() }
+            }
+            Err(types::Failure::Declined) => Self::Declined,
+        }
+    }
+}

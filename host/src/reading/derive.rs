@@ -1,0 +1,423 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use tracing::{debug, warn};
+
+use super::guest_files::{guest_url, CallFiles};
+use super::resolve::Resolved;
+use super::stored::{self, Stored, StoredRead, StoredSet};
+use super::{Interruption, Origin, ReadError, Reader};
+use crate::cache::{Flight, Stamp};
+use crate::database::{FileRow, NewDerivation};
+use crate::plugins::{
+    Call, CallState, Contents, Diagnostic, Ended, Found, InFlight, Landed, Outcome, Output, ReadEntry, Severity, Stage,
+};
+use crate::realm::{media_type, BlobHash, Generation, LocalPath, RealmId, SETTINGS_FILE};
+use crate::registry::Mounted;
+
+/// What tells one flight from another: the file, its bytes, the settings, and the period between invalidations.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct DeriveKey {
+    pub(crate) realm: RealmId,
+    pub(crate) path: LocalPath,
+    pub(crate) input: BlobHash,
+    pub(crate) settings: Option<BlobHash>,
+    pub(crate) periods: [[u64; 4]; 2],
+}
+
+/// What a file's pipeline came to.
+#[derive(Clone, Debug)]
+pub enum Made {
+    /// An output.
+    Output(Artifact),
+    /// No output, for reasons that are in the file or in what it reads.
+    Failed(Failure),
+    /// Every plugin declined: the file is served as it is.
+    AsIs,
+}
+
+/// An output, ready to be served.
+#[derive(Clone, Debug)]
+pub struct Artifact {
+    /// The bytes.
+    pub contents: Bytes,
+    /// Their media type.
+    pub media_type: String,
+    /// What names them: source, pipeline and everything read.
+    pub tag: String,
+    /// Source map v3.
+    pub source_map: Option<Bytes>,
+    /// Further outputs: suffix, media type, bytes.
+    pub assets: Vec<(String, String, Bytes)>,
+    /// Warnings and hints.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Why a file has no output.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// What is wrong; at least one.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Who says so.
+    pub plugin: Option<String>,
+}
+
+/// What a flight brings.
+#[derive(Clone, Debug)]
+pub(crate) struct Derived {
+    pub(crate) made: Arc<Made>,
+    pub(crate) stamp: Stamp,
+    /// All that was read was so at this generation of the asking realm.
+    pub(crate) read_at: Generation,
+    pub(crate) origin: Origin,
+}
+
+/// A flight's state on its way through the stages.
+struct Run<'a> {
+    reader: &'a Reader,
+    realm: &'a Arc<Mounted>,
+    file: &'a FileRow,
+    resolved: &'a Resolved,
+    flight: &'a Arc<Flight>,
+    since: Instant,
+    stamp: Stamp,
+    /// The generations at which something of the asking realm was read.
+    read_at: Vec<Generation>,
+    calls: Vec<Landed<'a>>,
+    origin: Origin,
+}
+
+/// One stage's input.
+#[derive(Clone)]
+struct Input {
+    hash: BlobHash,
+    /// Of a stage's output; none: the file's own bytes.
+    bytes: Option<Bytes>,
+}
+
+impl Reader {
+    /// Makes what a file's pipeline gives, by what is stored already or by calls.
+    pub(crate) async fn derive(
+        self,
+        realm: Arc<Mounted>,
+        file: FileRow,
+        resolved: Resolved,
+        flight: Arc<Flight>,
+        since: Instant,
+    ) -> Result<Derived, Interruption> {
+        let mut run = Run {
+            reader: &self,
+            realm: &realm,
+            file: &file,
+            resolved: &resolved,
+            flight: &flight,
+            since,
+            stamp: resolved.stamp.clone(),
+            read_at: vec![resolved.resolution.read_at],
+            calls: Vec::new(),
+            origin: Origin::Derivation,
+        };
+        let made = run.stages().await?;
+        let read_at = run.settle().await?;
+        let derived = Derived { made: Arc::new(made), stamp: run.stamp.clone(), read_at, origin: run.origin };
+        #[cfg(feature = "gates")]
+        crate::gates::pass("store", file.path.as_str()).await;
+        self.keep_module(&realm, &file, resolved.resolution.settings_hash, &derived);
+        if derived.stamp.is_overtaken() {
+            return Err(Interruption::Change);
+        }
+        Ok(derived)
+    }
+}
+
+impl<'a> Run<'a> {
+    async fn stages(&mut self) -> Result<Made, Interruption> {
+        let settings = Arc::clone(&self.resolved.resolution.settings);
+        let mut input = Input { hash: self.file.blob, bytes: None };
+        let mut treated_as = self.file.path.name().to_owned();
+        let mut made = Made::AsIs;
+        let mut stages = 0;
+        loop {
+            let choice = match self.reader.0.plugins.takers(&treated_as, &settings) {
+                Ok(choice) => choice,
+                Err(unknown) => return Ok(Made::Failed(misconfigured(&unknown.to_string()))),
+            };
+            let mut taken = None;
+            for stage in choice.0 {
+                let outcome = self.stage(&stage, &input).await?;
+                if !matches!(*outcome, Outcome::Declined) {
+                    taken = Some((stage, outcome));
+                    break;
+                }
+            }
+            let Some((stage, outcome)) = taken else { return Ok(made) };
+            stages += 1;
+            match &*outcome {
+                Outcome::Output(output) => {
+                    let next = Bytes::from(output.contents.clone());
+                    input = Input { hash: BlobHash::of(&next), bytes: Some(next.clone()) };
+                    made = Made::Output(self.output(&stage, output, next, stages));
+                }
+                Outcome::Invalid(diagnostics) => {
+                    return Ok(Made::Failed(Failure { diagnostics: diagnostics.clone(), plugin: Some(stage.plugin.label()) }));
+                }
+                Outcome::Unreadable { specifier, reason } => {
+                    let mut failure = failure(format!("`{specifier}` cannot be read: {reason}"), "unreadable", self.file.path.as_str());
+                    failure.plugin = Some(stage.plugin.label());
+                    return Ok(Made::Failed(failure));
+                }
+                Outcome::Declined => unreachable!("sorted out above"),
+            }
+            match stage.goes_on_as(stages) {
+                Some(next) => treated_as = next.to_owned(),
+                None => return Ok(made),
+            }
+        }
+    }
+
+    fn output(&self, stage: &Stage, output: &Output, contents: Bytes, stages: usize) -> Artifact {
+        let mut tag = blake3::Hasher::new_derive_key("realm output tag 1");
+        tag.update(self.file.blob.as_bytes());
+        tag.update(stage.plugin.digest.as_bytes());
+        tag.update(stage.options.as_bytes());
+        tag.update(&contents);
+        Artifact {
+            tag: BlobHash::from(*tag.finalize().as_bytes()).short(),
+            contents,
+            media_type: stage.rule.media_type.clone(),
+            // A map of a later stage leads to the stage before it, not to the file.
+            source_map: output.source_map.clone().filter(|_| stages == 1).map(Bytes::from),
+            assets: output.assets.iter().map(|asset| (asset.suffix.clone(), asset.media_type.clone(), Bytes::from(asset.contents.clone()))).collect(),
+            diagnostics: output.diagnostics.clone(),
+        }
+    }
+
+    /// One stage's outcome: from what is stored and still holds, else by a call.
+    async fn stage(&mut self, stage: &Stage, input: &Input) -> Result<Arc<Outcome>, Interruption> {
+        let key = stored::key(input.hash, self.file.path.as_str(), "browser", stage);
+        if let Some(set) = self.reader.0.stored.get(self.realm.id, &key)
+            && let Some(outcome) = self.first_that_holds(&set).await?
+        {
+            return Ok(outcome);
+        }
+        let set = self.load(key).await?;
+        if let Some(outcome) = self.first_that_holds(&set).await? {
+            self.reader.0.stored.insert(self.realm.id, key, set, |_| true);
+            return Ok(outcome);
+        }
+        self.call(stage, input, key, &set).await
+    }
+
+    async fn load(&self, key: BlobHash) -> Result<StoredSet, Interruption> {
+        let database = &self.reader.0.database;
+        let mut set = StoredSet::default();
+        for row in database.derivations(key, self.realm.id).await?.into_iter().rev() {
+            let parts = database.derivation_parts(row.id).await?;
+            let (reads, outcome) = (serde_json::from_str(&row.reads).ok(), stored::read(&row.outcome, parts));
+            if let (Some(reads), Some(outcome)) = (reads, outcome) {
+                set = set.with(Arc::new(Stored { reads, outcome: Arc::new(outcome) }));
+            }
+        }
+        Ok(set)
+    }
+
+    /// The first whose reads would come out the same in this realm, now.
+    async fn first_that_holds(&mut self, set: &StoredSet) -> Result<Option<Arc<Outcome>>, Interruption> {
+        for stored in &set.0 {
+            if let Some((stamp, read_at)) = self.compare(&stored.reads).await? {
+                self.stamp.add(&stamp);
+                self.read_at.extend(read_at);
+                return Ok(Some(Arc::clone(&stored.outcome)));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn compare(&self, reads: &[StoredRead]) -> Result<Option<(Stamp, Vec<Generation>)>, Interruption> {
+        let (mut stamp, mut read_at) = (Stamp::default(), Vec::new());
+        let mut realms: Vec<Option<&String>> = reads.iter().map(|read| read.realm.as_ref()).collect();
+        realms.sort_unstable();
+        realms.dedup();
+        for url in realms {
+            let realm = match url {
+                None => Arc::clone(self.realm),
+                Some(url) => match self.reader.0.registry.find(url) {
+                    Some((realm, "")) if realm.public => realm,
+                    _ => return Ok(None),
+                },
+            };
+            let of_realm: Vec<_> = reads.iter().filter(|read| read.realm.as_ref() == url).collect();
+            let paths: Option<Vec<_>> = of_realm.iter().map(|read| LocalPath::new(&read.path).ok()).collect();
+            let Some(paths) = paths else { return Ok(None) };
+            let now = self.reader.resolve_all(&realm, &paths).await?;
+            for (read, path) in of_realm.iter().zip(&paths) {
+                let Some(resolved) = now.get(path) else { return Ok(None) };
+                let file = resolved.resolution.file.as_ref().map(|file| (file.path.to_string(), file.blob.to_string()));
+                if file != read.found {
+                    return Ok(None);
+                }
+                stamp.add(&resolved.stamp);
+                if url.is_none() {
+                    read_at.push(resolved.resolution.read_at);
+                }
+            }
+        }
+        Ok(Some((stamp, read_at)))
+    }
+
+    /// Asks the plugin.
+    async fn call(&mut self, stage: &Stage, input: &Input, key: BlobHash, set: &StoredSet) -> Result<Arc<Outcome>, Interruption> {
+        let reader = self.reader;
+        let (call, landed) = self.begin(stage);
+        self.calls.push(landed);
+        let _permit = tokio::select! {
+            biased;
+            ended = call.token.wait() => return Err(interrupted(ended)),
+            () = self.flight.abandoned.cancelled() => return Err(ReadError::Stopping.into()),
+            permit = stage.plugin.admission.enter(self.realm.id, self.since) => permit.map_err(ReadError::from)?,
+        };
+        let bytes = match &input.bytes {
+            Some(bytes) => bytes.clone(),
+            None => reader.bytes(self.realm.id, input.hash).await?.0,
+        };
+        #[cfg(feature = "gates")]
+        crate::gates::pass("before-call", self.file.path.as_str()).await;
+        call.enter(CallState::Running);
+        self.origin = Origin::Miss;
+        let path = &self.file.path;
+        let contents = Contents { url: guest_url(path), path: path.to_string(), media_type: media_type(path.as_str()).to_owned(), bytes };
+        let files = CallFiles {
+            reader: reader.clone(),
+            realm: Arc::clone(self.realm),
+            settings: Arc::clone(&self.resolved.resolution.settings),
+            call: Arc::clone(&call),
+        };
+        let request = Call {
+            id: call.id,
+            plugin: Arc::clone(&stage.plugin),
+            realm: self.realm.url.to_string(),
+            input: contents,
+            options: stage.options.clone(),
+            files: Arc::new(files),
+            token: call.token.clone(),
+        };
+        let mut running = std::pin::pin!(reader.0.engine.transpile(request));
+        let outcome = tokio::select! {
+            outcome = &mut running => outcome,
+            () = self.flight.abandoned.cancelled() => {
+                call.token.end(Ended::Abandoned);
+                running.await
+            }
+        };
+        let outcome = Arc::new(outcome.map_err(|error| match error.ended.clone() {
+            Some(ended @ (Ended::Change | Ended::Notice | Ended::Abandoned | Ended::Stopping | Ended::Trouble(_))) => interrupted(ended),
+            _ => {
+                warn!(%error, plugin = error.plugin, call = error.call, frames = ?error.frames.iter().take(5).map(|frame| &frame.function).collect::<Vec<_>>(), "a call failed");
+                ReadError::Call(Arc::new(error)).into()
+            }
+        })?);
+        call.enter(CallState::Storing);
+        #[cfg(feature = "gates")]
+        crate::gates::pass("after-call", self.file.path.as_str()).await;
+        self.take(&call);
+        self.store(stage, input, key, set, &call, &outcome);
+        Ok(outcome)
+    }
+
+    fn begin(&self, stage: &Stage) -> (Arc<InFlight>, Landed<'a>) {
+        let resolution = &self.resolved.resolution;
+        let entry = |path: LocalPath, file: Option<(LocalPath, BlobHash)>| ReadEntry {
+            realm: self.realm.id,
+            path,
+            found: Some(Found { read_at: resolution.read_at, file, stamp: Stamp::default() }),
+        };
+        // What is known already; it is part of the key, so only what the guest itself reads is written down later.
+        let settings = LocalPath::new(SETTINGS_FILE).expect("a plain name");
+        let known = vec![entry(self.file.path.clone(), Some((self.file.path.clone(), self.file.blob))), entry(settings, None)];
+        let realm = (self.realm.id, self.realm.url.to_string());
+        self.reader.0.calls.begin(stage.plugin.label(), realm, self.file.path.clone(), known, Arc::clone(self.flight))
+    }
+
+    /// Takes over what a call has read.
+    fn take(&mut self, call: &InFlight) {
+        for read in call.reads() {
+            let Some(found) = read.found else { continue };
+            self.stamp.add(&found.stamp);
+            if read.realm == self.realm.id {
+                self.read_at.push(found.read_at);
+            }
+        }
+    }
+
+    /// Stores an outcome under its key, beside the answer: it is true whatever happens to the realm meanwhile.
+    fn store(&self, stage: &Stage, input: &Input, key: BlobHash, set: &StoredSet, call: &InFlight, outcome: &Arc<Outcome>) {
+        let inner = &self.reader.0;
+        let asking = self.realm.id;
+        let by_guest = &call.reads()[KNOWN..];
+        let url = |id: RealmId| inner.registry.list().into_iter().find(|row| row.id == id).map(|row| row.url.to_string());
+        let Some(reads) = stored::reads(asking, by_guest, url) else { return };
+        let stored = Arc::new(Stored { reads: reads.clone(), outcome: Arc::clone(outcome) });
+        inner.stored.insert(asking, key, set.with(stored), |_| true);
+        let (database, input, outcome) = (inner.database.clone(), input.clone(), Arc::clone(outcome));
+        let (plugin, media_type) = (stage.plugin.digest.clone(), stage.rule.media_type.clone());
+        let foreign = reads.iter().any(|read| read.realm.is_some());
+        inner.tasks.spawn(async move {
+            let reads = serde_json::to_string(&reads).expect("plain data");
+            let (summary, parts) = stored::write(&outcome, &media_type);
+            let new = NewDerivation {
+                key,
+                reads_hash: BlobHash::of(reads.as_bytes()),
+                input: input.hash,
+                input_bytes: input.bytes.as_deref(),
+                plugin: &plugin,
+                realm: foreign.then_some(asking),
+                reads: &reads,
+                outcome: &summary,
+                parts: &parts,
+            };
+            if let Err(error) = database.store_derivation(&new).await {
+                debug!(%error, "an outcome was not stored; it will be made again");
+            }
+        });
+    }
+
+    /// Sees to it that everything read belongs together: all of it was so at the newest generation that was seen.
+    async fn settle(&self) -> Result<Generation, Interruption> {
+        let newest = self.read_at.iter().copied().max().unwrap_or_default();
+        let mixed = self.read_at.iter().any(|read_at| *read_at != newest);
+        if mixed && self.realm.tracker.applied() < newest {
+            self.reader.0.hub.catch_up(&self.realm.tracker).await?;
+        }
+        if self.stamp.is_overtaken() { Err(Interruption::Change) } else { Ok(newest) }
+    }
+}
+
+/// Reads that every call begins with: its input and the settings.
+const KNOWN: usize = 2;
+
+fn interrupted(ended: Ended) -> Interruption {
+    match ended {
+        Ended::Change => Interruption::Change,
+        Ended::Notice => Interruption::Notice,
+        Ended::Trouble(why) => Interruption::Failed(crate::database::DatabaseError::Unavailable(why).into()),
+        _ => Interruption::Failed(ReadError::Stopping),
+    }
+}
+
+fn misconfigured(problem: &str) -> Failure {
+    failure(problem.to_owned(), "configuration", SETTINGS_FILE)
+}
+
+fn failure(message: String, code: &str, path: &str) -> Failure {
+    let diagnostic = Diagnostic {
+        severity: Severity::Error,
+        message,
+        code: Some(code.to_owned()),
+        path: Some(path.to_owned()),
+        start: None,
+        end: None,
+        help: None,
+    };
+    Failure { diagnostics: vec![diagnostic], plugin: None }
+}

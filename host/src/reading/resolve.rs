@@ -1,0 +1,171 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tracing::warn;
+
+use super::{Origin, ReadError, Reader};
+use crate::cache::{Stamp, Weigh};
+use crate::database::{DatabaseError, FileRow};
+use crate::realm::{BlobHash, Generation, LocalPath, RealmId, RealmSettings, SETTINGS_FILE};
+use crate::registry::Mounted;
+
+/// Which file a path means, and the settings that were in force for that.
+#[derive(Clone, Debug)]
+pub struct Resolution {
+    /// The file; none: there is none.
+    pub file: Option<FileRow>,
+    /// The realm's settings, and the hash of their file.
+    pub settings: Arc<RealmSettings>,
+    /// None: the defaults.
+    pub settings_hash: Option<BlobHash>,
+    /// The realm's generation in the statement that looked.
+    pub read_at: Generation,
+}
+
+/// A resolution as the cache holds it: with the floors that keep it true.
+#[derive(Clone, Debug)]
+pub(crate) struct Resolved {
+    pub(crate) resolution: Resolution,
+    pub(crate) stamp: Stamp,
+}
+
+impl Weigh for Resolved {
+    fn weight(&self) -> usize {
+        size_of::<Self>() + self.stamp.weight() + self.resolution.file.as_ref().map_or(0, |file| file.path.as_str().len())
+    }
+}
+
+/// A realm's settings, by the hash of their file.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings(Arc<RealmSettings>);
+
+impl Weigh for Settings {
+    fn weight(&self) -> usize {
+        1024
+    }
+}
+
+/// A look that many share: one path, in one period between invalidations.
+pub(crate) type ResolveKey = (RealmId, LocalPath, [u64; 4], [u64; 4]);
+
+/// How often a look starts over because the settings changed between its two statements.
+const TRIES: usize = 10;
+
+impl Reader {
+    /// Which file `path` means: the exact one, else with each of the realm's extensions in order.
+    pub(crate) async fn resolve(&self, realm: &Arc<Mounted>, path: &LocalPath) -> Result<(Resolved, Origin), ReadError> {
+        if let Some(known) = self.known(realm, path) {
+            return Ok((known, Origin::Hit));
+        }
+        let (mark, settings) = (realm.floors.mark(path.as_str()), realm.floors.mark(SETTINGS_FILE));
+        let key = (realm.id, path.clone(), mark.period(), settings.period());
+        let (own, realm, path) = (self.clone(), Arc::clone(realm), path.clone());
+        let mut waiter = self.0.path_flights.join(key, |_| async move {
+            let resolved = own.look(&realm, std::slice::from_ref(&path)).await.and_then(|found| {
+                found.into_values().next().ok_or_else(|| DatabaseError::Unavailable(format!("{} is gone", realm.url)))
+            });
+            #[cfg(feature = "gates")]
+            crate::gates::pass("path-read", path.as_str()).await;
+            let resolved = resolved?;
+            own.keep(&realm, path, &resolved);
+            Ok(resolved)
+        });
+        let resolved = waiter.result().await.ok_or(ReadError::Broken)?;
+        Ok((resolved?, Origin::Miss))
+    }
+
+    /// The same for many paths, in as few statements as there can be, all of one generation unless cached.
+    pub(crate) async fn resolve_all(&self, realm: &Arc<Mounted>, paths: &[LocalPath]) -> Result<HashMap<LocalPath, Resolved>, ReadError> {
+        let mut all = HashMap::with_capacity(paths.len());
+        let mut missing = Vec::new();
+        for path in paths {
+            match self.known(realm, path) {
+                Some(known) => {
+                    all.insert(path.clone(), known);
+                }
+                None => missing.push(path.clone()),
+            }
+        }
+        if !missing.is_empty() {
+            for (path, resolved) in self.look(realm, &missing).await? {
+                self.keep(realm, path.clone(), &resolved);
+                all.insert(path, resolved);
+            }
+        }
+        Ok(all)
+    }
+
+    fn known(&self, realm: &Mounted, path: &LocalPath) -> Option<Resolved> {
+        let known = self.0.paths.get(realm.id, path)?;
+        known.stamp.is_current().then(|| (*known).clone())
+    }
+
+    fn keep(&self, realm: &Mounted, path: LocalPath, resolved: &Resolved) {
+        self.0.paths.insert(realm.id, path, resolved.clone(), |resolved| resolved.stamp.is_current());
+    }
+
+    async fn look(&self, realm: &Mounted, paths: &[LocalPath]) -> Result<HashMap<LocalPath, Resolved>, DatabaseError> {
+        let gone = || DatabaseError::Unavailable(format!("{} is gone", realm.url));
+        // The extensions to try come from the settings, and the settings in force from the same statement as the files:
+        // a first guess is put right when they differ.
+        let mut settings_hash = None;
+        let mut settings = Arc::new(RealmSettings::default());
+        for _ in 0..TRIES {
+            let marks: Vec<_> = paths.iter().map(|path| realm.floors.mark(path.as_str())).collect();
+            let settings_mark = realm.floors.mark(SETTINGS_FILE);
+            let candidates: Vec<Vec<String>> = paths.iter().map(|path| candidates(path, &settings)).collect();
+            let names: Vec<&str> = candidates.iter().flatten().map(String::as_str).collect();
+            let looked = self.0.database.look(realm.id, &names).await?.ok_or_else(gone)?;
+            if looked.settings != settings_hash {
+                settings_hash = looked.settings;
+                settings = self.settings(realm.id, settings_hash).await?;
+                continue;
+            }
+            let files: HashMap<&str, &FileRow> = looked.files.iter().map(|file| (file.path.as_str(), file)).collect();
+            let resolved = paths.iter().zip(marks).zip(&candidates).map(|((path, mark), candidates)| {
+                let file = candidates.iter().find_map(|candidate| files.get(candidate.as_str()).map(|file| (*file).clone()));
+                let mut stamp = Stamp::of(mark, looked.generation);
+                stamp.add(&Stamp::of(settings_mark.clone(), looked.generation));
+                let resolution = Resolution { file, settings: Arc::clone(&settings), settings_hash, read_at: looked.generation };
+                (path.clone(), Resolved { resolution, stamp })
+            });
+            return Ok(resolved.collect());
+        }
+        Err(DatabaseError::Unavailable(format!("realm.json of {} changes faster than it can be read", realm.url)))
+    }
+
+    async fn settings(&self, realm: RealmId, hash: Option<BlobHash>) -> Result<Arc<RealmSettings>, DatabaseError> {
+        let Some(hash) = hash else { return Ok(Arc::default()) };
+        if let Some(known) = self.0.settings.get(realm, &hash) {
+            return Ok(Arc::clone(&known.0));
+        }
+        let bytes = self.0.database.blob(hash).await?.unwrap_or_default();
+        // Only what could be read is ever put in force; an older host may have known less.
+        let settings = RealmSettings::parse(&bytes).unwrap_or_else(|error| {
+            warn!(realm = realm.0, %error, "the settings in force cannot be read: the defaults hold");
+            RealmSettings::default()
+        });
+        let settings = Arc::new(settings);
+        self.0.settings.insert(realm, hash, Settings(Arc::clone(&settings)), |_| true);
+        Ok(settings)
+    }
+}
+
+/// The names that a path may mean, in order.
+fn candidates(path: &LocalPath, settings: &RealmSettings) -> Vec<String> {
+    let exact = path.as_str().to_owned();
+    let more = settings.extensions.iter().map(|extension| format!("{path}{extension}"));
+    std::iter::once(exact).chain(more.filter(|name| name.len() <= LocalPath::MAX_BYTES)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::candidates;
+    use crate::realm::{LocalPath, RealmSettings};
+
+    #[test]
+    fn the_exact_name_comes_first_and_extensions_in_order() {
+        let names = candidates(&LocalPath::new("a/b").unwrap(), &RealmSettings::default());
+        assert_eq!(names, ["a/b", "a/b.gts", "a/b.ts", "a/b.gjs", "a/b.js"]);
+    }
+}

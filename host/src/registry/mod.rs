@@ -1,0 +1,189 @@
+//! Which realms there are, and which of them this replica has mounted: the longest URL that is a prefix serves. Follows
+//! the database's registry, and keeps the floors of what is mounted. Decides nothing about a realm's content.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock, Weak};
+
+use parking_lot::RwLock;
+use tokio::sync::Notify;
+use tracing::{info, warn};
+
+use crate::cache::Floors;
+use crate::changes::{BootTime, Hub, Invalidation, Subscriber, Tracker};
+use crate::database::{Database, DatabaseError, RealmKind, RealmRow};
+use crate::realm::{Generation, RealmId, RealmUrl};
+
+/// A realm that this replica serves.
+#[derive(Debug)]
+pub struct Mounted {
+    /// Its number.
+    pub id: RealmId,
+    /// Its URL.
+    pub url: RealmUrl,
+    /// What it is made from.
+    pub kind: RealmKind,
+    /// Whether everyone may read it.
+    pub public: bool,
+    /// What is known of its log.
+    pub tracker: Arc<Tracker>,
+    /// What invalidations have raised.
+    pub floors: Arc<Floors>,
+}
+
+/// A realm that there is; mounted when somebody first asks for it.
+#[derive(Debug)]
+struct Known {
+    row: RealmRow,
+    seen: BootTime,
+    mounted: OnceLock<Arc<Mounted>>,
+}
+
+#[derive(Debug, Default)]
+struct Snapshot {
+    generation: Generation,
+    realms: HashMap<String, Arc<Known>>,
+}
+
+/// The realms of the cluster, as this replica knows them.
+pub struct Registry {
+    database: Database,
+    hub: Arc<Hub>,
+    snapshot: RwLock<Arc<Snapshot>>,
+    floors: RwLock<HashMap<RealmId, Arc<Floors>>>,
+    refreshing: tokio::sync::Mutex<()>,
+    wanted: Notify,
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Registry").field("realms", &self.snapshot.read().realms.len()).finish_non_exhaustive()
+    }
+}
+
+impl Registry {
+    /// Reads the registry, and follows it from here on.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn open(database: Database, hub: Arc<Hub>) -> Result<Arc<Self>, DatabaseError> {
+        let registry = Arc::new(Self {
+            database,
+            hub: Arc::clone(&hub),
+            snapshot: RwLock::default(),
+            floors: RwLock::default(),
+            refreshing: tokio::sync::Mutex::default(),
+            wanted: Notify::new(),
+        });
+        hub.subscribe(Arc::clone(&registry) as Arc<dyn Subscriber>);
+        registry.refresh().await?;
+        tokio::spawn(follow(Arc::downgrade(&registry)));
+        Ok(registry)
+    }
+
+    /// Reads the registry again.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn refresh(&self) -> Result<(), DatabaseError> {
+        let _refreshing = self.refreshing.lock().await;
+        let seen = BootTime::now();
+        let (generation, rows) = self.database.registry().await?;
+        let old = Arc::clone(&self.snapshot.read());
+        let mut realms = HashMap::with_capacity(rows.len());
+        for row in rows {
+            let same = old.realms.get(row.url.as_str()).filter(|known| known.row.id == row.id && known.row.kind == row.kind);
+            let known = match same {
+                Some(known) => Arc::clone(known),
+                None => Arc::new(Known { row: row.clone(), seen, mounted: OnceLock::new() }),
+            };
+            realms.insert(row.url.as_str().to_owned(), known);
+        }
+        let gone: Vec<_> = old.realms.iter().filter(|(url, known)| realms.get(*url).is_none_or(|now| !Arc::ptr_eq(now, known))).collect();
+        *self.snapshot.write() = Arc::new(Snapshot { generation, realms });
+        for (url, known) in gone {
+            if let Some(mounted) = known.mounted.get() {
+                info!(%url, "unmounted");
+                self.hub.forget(&mounted.url, mounted.id);
+                let mut floors = self.floors.write();
+                // The same realm may be mounted again under another URL by now.
+                if floors.get(&mounted.id).is_some_and(|floors| Arc::ptr_eq(floors, &mounted.floors)) {
+                    floors.remove(&mounted.id);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The registry's generation, as this replica knows it.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.snapshot.read().generation
+    }
+
+    /// The realm whose URL is the longest prefix of `url`, and what follows it.
+    #[must_use]
+    pub fn find<'a>(&self, url: &'a str) -> Option<(Arc<Mounted>, &'a str)> {
+        let snapshot = Arc::clone(&self.snapshot.read());
+        let mut end = url.len();
+        while let Some(slash) = url[..end].rfind('/') {
+            if let Some(known) = snapshot.realms.get(&url[..=slash]) {
+                return Some((self.mount(known), &url[slash + 1..]));
+            }
+            end = slash;
+        }
+        None
+    }
+
+    /// The realm at exactly this URL.
+    #[must_use]
+    pub fn get(&self, url: &RealmUrl) -> Option<Arc<Mounted>> {
+        let snapshot = Arc::clone(&self.snapshot.read());
+        snapshot.realms.get(url.as_str()).map(|known| self.mount(known))
+    }
+
+    /// Every realm, by URL.
+    #[must_use]
+    pub fn list(&self) -> Vec<RealmRow> {
+        let mut rows: Vec<_> = self.snapshot.read().realms.values().map(|known| known.row.clone()).collect();
+        rows.sort_by(|a, b| a.url.cmp(&b.url));
+        rows
+    }
+
+    fn mount(&self, known: &Known) -> Arc<Mounted> {
+        let mount = || {
+            let row = &known.row;
+            // Nothing of it is cached yet, so what the registry's row said is a truth to start from.
+            let tracker = Arc::new(Tracker::new(row.id, row.generation, known.seen));
+            let floors = Arc::new(Floors::default());
+            self.floors.write().insert(row.id, Arc::clone(&floors));
+            self.hub.track(&row.url, Arc::clone(&tracker));
+            Arc::new(Mounted { id: row.id, url: row.url.clone(), kind: row.kind, public: row.public_readable, tracker, floors })
+        };
+        Arc::clone(known.mounted.get_or_init(mount))
+    }
+}
+
+impl Subscriber for Registry {
+    fn invalidate(&self, invalidation: Invalidation<'_>) {
+        let floors = self.floors.read().get(&invalidation.realm).cloned();
+        if let Some(floors) = floors {
+            floors.raise(invalidation.path, invalidation.generation);
+        }
+    }
+
+    fn registry_changed(&self) {
+        self.wanted.notify_one();
+    }
+}
+
+async fn follow(registry: Weak<Registry>) {
+    loop {
+        let Some(strong) = registry.upgrade() else { return };
+        let bounded = tokio::time::timeout(std::time::Duration::from_secs(5), strong.wanted.notified()).await;
+        if bounded.is_ok()
+            && let Err(error) = strong.refresh().await
+        {
+            warn!(%error, "could not read the registry; the lease will see to it");
+        }
+    }
+}

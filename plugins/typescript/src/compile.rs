@@ -1,0 +1,117 @@
+//! Parse, transform, print: one text to one module.
+
+use std::path::{Path, PathBuf};
+
+use oxc::allocator::Allocator;
+use oxc::codegen::{Codegen, CodegenOptions, CommentOptions};
+use oxc::semantic::SemanticBuilder;
+use oxc::transformer::Transformer;
+use realm_guest_sdk::{Diagnostic, Failure, File, LineIndex, Output, Severity};
+
+use crate::diagnostics::{Stage, convert};
+use crate::helpers;
+use crate::language::{self, Language};
+use crate::options::Options;
+use crate::prepare::prepare;
+use crate::scan::Scan;
+
+/// Compiles `text`, which is the input's contents.
+pub(crate) fn compile(
+    input: &File,
+    text: &str,
+    language: Language,
+    options: &Options,
+) -> Result<Output, Failure> {
+    let allocator = Allocator::default();
+    let report = |diagnostics: &[_], stage| {
+        let lines = LineIndex::new(text);
+        diagnostics
+            .iter()
+            .map(|diagnostic| convert(diagnostic, stage, &input.path, &lines))
+            .collect::<Vec<_>>()
+    };
+
+    let parsed = language::parse(&allocator, text, language);
+    if !parsed.diagnostics.is_empty() {
+        return Err(report(&parsed.diagnostics, Stage::Syntax).into());
+    }
+    let mut program = parsed.program;
+
+    prepare(&mut program, &allocator, options.verbatim_module_syntax);
+
+    let checked = SemanticBuilder::new_compiler()
+        // Transforming adds symbols; growing in between costs more than the room.
+        .with_excess_capacity(2.0)
+        .with_enum_eval(true)
+        .build(&program);
+    // `transpileModule` reports nothing of this kind, so it is no reason to have no output: but where a private name
+    // is lowered, oxc's transform depends on there being one.
+    let mut diagnostics = report(&checked.diagnostics, Stage::Semantics);
+    if options.lowers_classes() {
+        let private = checked.diagnostics.iter().zip(&mut diagnostics);
+        for (_, diagnostic) in private.filter(|(of_oxc, _)| of_oxc.message.starts_with("Private "))
+        {
+            diagnostic.severity = Severity::Error;
+        }
+        refuse(&diagnostics)?;
+    }
+    let scoping = checked.semantic.into_scoping();
+    let transformed = Transformer::new(
+        &allocator,
+        Path::new(input.name()),
+        &options.transform(text),
+    )
+    .build_with_scoping(scoping, &mut program);
+    diagnostics.extend(report(&transformed.diagnostics, Stage::Transform));
+    refuse(&diagnostics)?;
+
+    let helpers = helpers::take(&mut program)?;
+    let scan = Scan::of(&program);
+    if let Some(decorator) = scan.decorator {
+        let span = LineIndex::new(text).span(
+            &input.path,
+            decorator.start as usize..decorator.end as usize,
+        );
+        return Err(left_over(options).within(span).into());
+    }
+
+    let printed = Codegen::new()
+        .with_options(CodegenOptions {
+            source_map_path: Some(PathBuf::from(input.name())),
+            comments: CommentOptions::default(),
+            ..CodegenOptions::default()
+        })
+        .build(&program);
+    let mut contents = printed.code;
+    // At the end, where they move no mapping; function declarations are hoisted.
+    contents.push_str(&helpers);
+    Ok(Output {
+        source_map: printed.map.map(|map| map.to_json_string()),
+        imports: scan.imports,
+        diagnostics,
+        ..Output::new(contents)
+    })
+}
+
+/// Fails when one of the diagnostics is an error.
+fn refuse(diagnostics: &[Diagnostic]) -> Result<(), Failure> {
+    let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
+    if diagnostics.iter().any(is_error) {
+        Err(diagnostics.to_vec().into())
+    } else {
+        Ok(())
+    }
+}
+
+/// A decorator that is still there after the transform is one that no browser reads.
+fn left_over(options: &Options) -> Diagnostic {
+    if options.experimental_decorators {
+        Diagnostic::error("decorators are not valid here")
+            .code("TS1206")
+            .help("decorate a class declaration or its members")
+    } else {
+        Diagnostic::error("browsers do not read decorators")
+            .code("decorators")
+            .help("set the option `experimentalDecorators` to transpile them as TypeScript's experimental decorators")
+    }
+}

@@ -1,0 +1,146 @@
+//! What the plugin can be asked for, and what that means to oxc.
+
+use std::borrow::Cow;
+
+use oxc::syntax::es_target::ESTarget;
+use oxc::transformer::{HelperLoaderMode, JsxRuntime, Module, TransformOptions};
+use serde::Deserialize;
+
+use crate::helpers;
+
+/// The JSON Schema of [`Options`].
+pub(crate) const SCHEMA: &str = include_str!("options.schema.json");
+
+/// The plugin's options; the schema says what each means.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct Options {
+    target: Target,
+    jsx: Jsx,
+    jsx_import_source: String,
+    jsx_factory: String,
+    jsx_fragment_factory: String,
+    pub(crate) experimental_decorators: bool,
+    emit_decorator_metadata: bool,
+    use_define_for_class_fields: Option<bool>,
+    pub(crate) verbatim_module_syntax: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            target: Target::Es2022,
+            jsx: Jsx::Automatic,
+            jsx_import_source: "realm".into(),
+            jsx_factory: "React.createElement".into(),
+            jsx_fragment_factory: "React.Fragment".into(),
+            experimental_decorators: true,
+            emit_decorator_metadata: false,
+            use_define_for_class_fields: None,
+            verbatim_module_syntax: false,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "lowercase")]
+enum Target {
+    Es2015,
+    Es2016,
+    Es2017,
+    Es2018,
+    Es2019,
+    Es2020,
+    Es2021,
+    Es2022,
+    Es2023,
+    Es2024,
+    Es2025,
+    Es2026,
+    EsNext,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Jsx {
+    Automatic,
+    Classic,
+}
+
+impl Options {
+    /// Whether `using` declarations are turned into `try` and `finally`.
+    pub(crate) fn lowers_resources(&self) -> bool {
+        self.target < Target::Es2026
+    }
+
+    /// Whether classes are written without fields and private names of their own.
+    pub(crate) fn lowers_classes(&self) -> bool {
+        self.target < Target::Es2022
+    }
+
+    /// What oxc is told, for one source text.
+    pub(crate) fn transform(&self, text: &str) -> TransformOptions {
+        let mut options = TransformOptions::from(self.target.to_oxc());
+        // So that `import =` and `export =` are told to be what they are: not expressible.
+        options.env.module = Module::Esm;
+
+        // tsc knows before it elides imports whether JSX calls `React`; oxc must be told, or it keeps an import that
+        // nothing uses. A pragma may still ask for the classic runtime.
+        let automatic = matches!(self.jsx, Jsx::Automatic);
+        if automatic && !text.contains("@jsxRuntime") {
+            options.typescript.jsx_pragma = Cow::Borrowed("");
+            options.typescript.jsx_pragma_frag = Cow::Borrowed("");
+        } else if !automatic {
+            options.typescript.jsx_pragma = Cow::Owned(self.jsx_factory.clone());
+            options.typescript.jsx_pragma_frag = Cow::Owned(self.jsx_fragment_factory.clone());
+        }
+        options.typescript.only_remove_type_imports = self.verbatim_module_syntax;
+        options.typescript.optimize_const_enums = true;
+
+        // As in tsc, what is not said follows from the target.
+        let define = self
+            .use_define_for_class_fields
+            .unwrap_or(self.target >= Target::Es2022);
+        options.typescript.remove_class_fields_without_initializer = !define;
+        options.assumptions.set_public_class_fields = !define;
+
+        options.decorator.legacy = self.experimental_decorators;
+        options.decorator.emit_decorator_metadata = self.emit_decorator_metadata;
+
+        options.jsx.display_name_plugin = false;
+        options.jsx.throw_if_namespace = false;
+        options.jsx.pure = false;
+        if automatic {
+            options.jsx.runtime = JsxRuntime::Automatic;
+            options.jsx.import_source = Some(self.jsx_import_source.clone());
+        } else {
+            options.jsx.runtime = JsxRuntime::Classic;
+            options.jsx.pragma = Some(self.jsx_factory.clone());
+            options.jsx.pragma_frag = Some(self.jsx_fragment_factory.clone());
+        }
+
+        options.helper_loader.mode = HelperLoaderMode::Runtime;
+        options.helper_loader.module_name = Cow::Borrowed(helpers::MODULE);
+        options
+    }
+}
+
+impl Target {
+    fn to_oxc(self) -> ESTarget {
+        match self {
+            Self::Es2015 => ESTarget::ES2015,
+            Self::Es2016 => ESTarget::ES2016,
+            Self::Es2017 => ESTarget::ES2017,
+            Self::Es2018 => ESTarget::ES2018,
+            Self::Es2019 => ESTarget::ES2019,
+            Self::Es2020 => ESTarget::ES2020,
+            Self::Es2021 => ESTarget::ES2021,
+            Self::Es2022 => ESTarget::ES2022,
+            Self::Es2023 => ESTarget::ES2023,
+            Self::Es2024 => ESTarget::ES2024,
+            Self::Es2025 => ESTarget::ES2025,
+            Self::Es2026 => ESTarget::ES2026,
+            Self::EsNext => ESTarget::ESNext,
+        }
+    }
+}

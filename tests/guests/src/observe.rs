@@ -1,0 +1,73 @@
+//! What shows how the host treats a guest: state between calls, reads, time and chance.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use realm_guest_sdk::{Failure, File, Files, ReadError};
+use serde_json::{Value, json};
+
+static CALLS: AtomicU32 = AtomicU32::new(0);
+
+/// How many calls this instance has seen: always 1 where every call has a fresh instance.
+pub(crate) fn state() -> u32 {
+    CALLS.fetch_add(1, Ordering::Relaxed) + 1
+}
+
+/// `[{"specifier", "url", "path", "contents"} | {"specifier", "error"}, …]`.
+pub(crate) fn read(realm: &dyn Files, referrer: &str, specifiers: &[&str]) -> Value {
+    let read = |specifier: &&str| match realm.read(specifier, referrer) {
+        Ok(file) => {
+            let contents = text(&file);
+            json!({ "specifier": specifier, "url": file.url, "path": file.path, "contents": contents })
+        }
+        Err(error) => json!({ "specifier": specifier, "error": name(error) }),
+    };
+    specifiers.iter().map(read).collect()
+}
+
+/// The contents of a file that must be there.
+pub(crate) fn contents(
+    realm: &dyn Files,
+    referrer: &str,
+    specifier: &str,
+) -> Result<String, Failure> {
+    let file = realm
+        .read(specifier, referrer)
+        .map_err(|error| Failure::unreadable(specifier, error))?;
+    Ok(text(&file))
+}
+
+/// How many of `count` different reads found nothing.
+pub(crate) fn reads(realm: &dyn Files, referrer: &str, count: usize) -> usize {
+    let absent =
+        |n: &usize| realm.read(&format!("./absent-{n}"), referrer) == Err(ReadError::NotFound);
+    (0..count).filter(absent).count()
+}
+
+/// All of it must be the same in every call.
+pub(crate) fn clock() -> Value {
+    let since_epoch = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    json!({
+        "system": since_epoch.as_nanos().to_string(),
+        "instant": format!("{:?}", Instant::now()),
+        "random": RandomState::new().hash_one(0).to_string(),
+    })
+}
+
+fn text(file: &File) -> String {
+    String::from_utf8_lossy(&file.contents).into_owned()
+}
+
+/// As the WIT writes it.
+fn name(error: ReadError) -> &'static str {
+    match error {
+        ReadError::NotFound => "not-found",
+        ReadError::Forbidden => "forbidden",
+        ReadError::Outside => "outside",
+        ReadError::TooLarge => "too-large",
+    }
+}

@@ -1,0 +1,5 @@
+//! The host as the tests run it: the same code, with gates.
+
+fn main() -> std::process::ExitCode {
+    realm_host::cli::main()
+}
