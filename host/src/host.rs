@@ -188,7 +188,9 @@ pub async fn run(options: Options, metrics: http::Metrics, stop: Stop, ready: im
     });
     let admin_url = admin.as_ref().map(|(_, at)| format!("http://{at}"));
     data.publish(&Address { url: public_url.clone(), admin: admin_url.clone(), pid: std::process::id() })?;
-    let admin_socket = admin.map(|(listener, _)| tokio::spawn(http::serve(listener, app.admin(metrics), stop.clone(), Duration::from_secs(1))));
+    // The operator may look on while the public socket drains.
+    let admin_stop = Stop::new();
+    let admin_socket = admin.map(|(listener, _)| tokio::spawn(http::serve(listener, app.admin(metrics), admin_stop.clone(), Duration::from_secs(1))));
     let public_socket = tokio::spawn(http::serve(public, app.public(), stop.clone(), config.drain));
     ready(admin_url.as_deref(), &public_url, &mounted);
     stop.cancelled().await;
@@ -197,6 +199,7 @@ pub async fn run(options: Options, metrics: http::Metrics, stop: Stop, ready: im
     calls.end_all(&Ended::Stopping);
     core.lifecycle.finish().await;
     reader.finish().await;
+    admin_stop.cancel();
     if let Some(socket) = admin_socket {
         let _ = socket.await;
     }

@@ -82,7 +82,10 @@ impl HostOptions {
         let data = self.data.clone().unwrap_or_else(|| temporary.path().to_owned());
         share_compiled_code(&data);
         let mut command = self.command(&data);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--plugin-dir"]).arg(guests());
+        command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+        if !self.arguments.iter().any(|argument| argument == "--plugin-dir") {
+            command.arg("--plugin-dir").arg(guests());
+        }
         if !self.arguments.iter().any(|argument| argument == "--origin") {
             command.args(["--origin", ORIGIN]);
         }
@@ -203,6 +206,21 @@ impl Host {
         let status = answer.status().as_u16();
         let headers = answer.headers().iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned())).collect();
         Ok(Answer { status, headers, body: answer.bytes().await?.to_vec() })
+    }
+
+    /// Sends a request line as it stands, without a client's help; the status.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub async fn raw(&self, line: &str) -> u16 {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let address = self.public.trim_start_matches("http://");
+        let mut stream = tokio::net::TcpStream::connect(address).await.expect("the host listens");
+        let request = format!("{line}\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("the host reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("the host answers");
+        answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("no status: {answer}"))
     }
 
     /// GET as a browser would.

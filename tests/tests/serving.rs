@@ -205,11 +205,12 @@ async fn a_failed_transpile_names_the_place(options: HostOptions) {
 
 async fn bad_paths_and_bodies_are_refused(options: HostOptions) {
     let (host, realm) = with_realm(options.with("max-file-bytes", "10KiB").with("max-body-bytes", "20KiB")).await;
-    for path in ["a//b", "a/%2e%2e/b", "a%00b", "a%5Cb", "%2A", &"x".repeat(1025), "%FF"] {
+    for path in ["a//b", "a%00b", "a%5Cb", "%2A", &"x".repeat(1025), "%FF"] {
         let answer = host.send(host.request("PUT", &format!("{realm}{path}")).body("x")).await;
         assert_eq!(answer.status, 400, "{path}");
         errors(&answer);
     }
+    assert_eq!(host.raw(&format!("GET {realm}a/%2e%2e/b HTTP/1.1")).await, 400, "as clients do not send it");
     assert_eq!(host.send(host.request("PUT", &format!("{realm}_info")).body("x")).await.status, 404, "reserved");
     assert_eq!(host.put(&format!("{realm}_partial.scss"), "x").await.status, 201, "an ordinary file");
     assert_eq!(host.put(&format!("{realm}most"), vec![b'x'; 10 << 10]).await.status, 201);
@@ -263,8 +264,8 @@ async fn two_realms_with_the_same_file_and_other_siblings(options: HostOptions) 
     assert!(host.get(&format!("{two}main.scss")).await.text().contains("red"));
     assert_eq!(host.guest_calls("scss").await, 2, "the same bytes and the same reads: nothing new to make");
     host.put(&format!("{one}theme.scss"), "$c: green;\n").await;
-    let ambiguous = host.get(&format!("{one}main.scss")).await;
-    assert_eq!(ambiguous.status, 406, "a probe that found nothing is part of the read set: {}", ambiguous.text());
+    let overtaken = host.get(&format!("{one}main.scss")).await;
+    assert!(overtaken.text().contains("green"), "a probe that found nothing is part of the read set: {}", overtaken.text());
 }
 
 async fn hits_ask_nothing_and_unchanged_bytes_need_no_call(options: HostOptions) {

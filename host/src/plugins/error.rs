@@ -115,7 +115,7 @@ pub(super) fn explain(error: &wasmtime::Error, remains: &Remains) -> (Kind, Stri
         return (Kind::Output, "it gave the host more bytes than it may".to_owned(), Some(hint.to_owned()), None);
     }
     match error.downcast_ref::<Trap>() {
-        Some(Trap::StackOverflow) => {
+        Some(trap) if *trap == Trap::StackOverflow || (*trap == Trap::MemoryOutOfBounds && recurses(error)) => {
             let hint = "recursion without end, or an input that is nested deeper than `plugin-stack` allows";
             (Kind::Trap, "it used up its stack".to_owned(), Some(hint.to_owned()), None)
         }
@@ -126,6 +126,13 @@ pub(super) fn explain(error: &wasmtime::Error, remains: &Remains) -> (Kind, Stri
         Some(trap) => (Kind::Trap, trap.to_string(), Some("a bug in the plugin".to_owned()), None),
         None => (Kind::Trap, root, None, None),
     }
+}
+
+/// Whether one function fills the stack: guests keep a second stack at the bottom of their memory, and running over it
+/// shows as an access out of bounds.
+fn recurses(error: &wasmtime::Error) -> bool {
+    let frames = frames(error);
+    frames.first().is_some_and(|first| frames.iter().filter(|frame| frame.function == first.function).count() > frames.len() / 4)
 }
 
 /// What a Rust guest said when it panicked: `thread … panicked at src/lib.rs:1:2:` and the message after it.

@@ -7,7 +7,7 @@ use realm_guest_sdk::{Diagnostic, Failure};
 /// The package that oxc is told to import helpers from; no source can name it.
 pub(crate) const MODULE: &str = "\u{0}helpers";
 
-const SOURCE: &str = include_str!("helpers.js");
+const SOURCE: &str = concat!(include_str!("helpers.js"), include_str!("helpers-async.js"));
 
 /// Takes the imports of helpers out of `program`, and gives the functions that they stand for, as text.
 pub(crate) fn take(program: &mut Program<'_>) -> Result<String, Failure> {
