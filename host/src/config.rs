@@ -24,38 +24,154 @@ const fn setting(key: &'static str, default: &'static str, help: &'static str) -
 
 /// All settings, in the order in which `realm config` prints them.
 pub const SETTINGS: &[Setting] = &[
-    setting("data-dir", ".realm", "folder of the embedded database, the compiled plugins and the running host's address"),
-    setting("database-url", "", "a Postgres (postgres://…); none: the embedded SQLite under the data folder"),
-    setting("database-connections", "16", "most connections to the database, the listener's and the announcer's not counted"),
-    setting("database-timeout", "5s", "longest wait for the database before a request is told so"),
-    setting("listen", "127.0.0.1:4200", "public socket; port 0 takes any free one"),
-    setting("admin-listen", "127.0.0.1:4201", "admin socket; `off` for none"),
-    setting("origin", "", "scheme, host and port that realms without a host of their own live under; none: http://<bound socket>"),
-    setting("role", "serve,work", "what this replica does: `serve` answers requests, `work` indexes (there is nothing to index yet)"),
-    setting("auth", "", "`none` lets everyone do everything; the default when both sockets are on loopback, must be chosen otherwise"),
-    setting("plugin-dir", "", "folder of plugin components (*.wasm) to install beside the built-in ones"),
-    setting("lease", "5s", "longest time for which a lost notification can leave old bytes in a cache"),
-    setting("stale-limit", "60s", "how long after the lease cached bytes are still served, and said to be stale, while the database is away"),
-    setting("cache-bytes", "512MiB", "most bytes that all caches hold together"),
-    setting("max-file-bytes", "5MiB", "largest file that a write may leave"),
-    setting("max-body-bytes", "64MiB", "largest request body (a multi-file write)"),
-    setting("lock-timeout", "10s", "longest wait for a realm's write lock"),
-    setting("write-queue", "256", "most writes of one realm that wait for their turn on this replica"),
-    setting("generation-wait", "5s", "longest wait for the generation that a request names in Realm-Generation"),
-    setting("drain", "10s", "how long a stopping host lets requests finish before it cancels their calls"),
-    setting("changes-retention", "7d", "how long rows of the change log are kept"),
+    setting(
+        "data-dir",
+        ".realm",
+        "folder of the embedded database, the compiled plugins and the running host's address",
+    ),
+    setting(
+        "database-url",
+        "",
+        "a Postgres (postgres://…); none: the embedded SQLite under the data folder",
+    ),
+    setting(
+        "database-connections",
+        "16",
+        "most connections to the database, the listener's and the announcer's not counted",
+    ),
+    setting(
+        "database-timeout",
+        "5s",
+        "longest wait for the database before a request is told so",
+    ),
+    setting(
+        "listen",
+        "127.0.0.1:4200",
+        "public socket; port 0 takes any free one",
+    ),
+    setting(
+        "admin-listen",
+        "127.0.0.1:4201",
+        "admin socket; `off` for none",
+    ),
+    setting(
+        "origin",
+        "",
+        "scheme, host and port that realms without a host of their own live under; none: http://<bound socket>",
+    ),
+    setting(
+        "role",
+        "serve,work",
+        "what this replica does: `serve` answers requests, `work` indexes (there is nothing to index yet)",
+    ),
+    setting(
+        "auth",
+        "",
+        "`none` lets everyone do everything; the default when both sockets are on loopback, must be chosen otherwise",
+    ),
+    setting(
+        "plugin-dir",
+        "",
+        "folder of plugin components (*.wasm) to install beside the built-in ones",
+    ),
+    setting(
+        "lease",
+        "5s",
+        "longest time for which a lost notification can leave old bytes in a cache",
+    ),
+    setting(
+        "stale-limit",
+        "60s",
+        "how long after the lease cached bytes are still served, and said to be stale, while the database is away",
+    ),
+    setting(
+        "cache-bytes",
+        "512MiB",
+        "most bytes that all caches hold together",
+    ),
+    setting(
+        "max-file-bytes",
+        "5MiB",
+        "largest file that a write may leave",
+    ),
+    setting(
+        "max-body-bytes",
+        "64MiB",
+        "largest request body (a multi-file write)",
+    ),
+    setting(
+        "lock-timeout",
+        "10s",
+        "longest wait for a realm's write lock",
+    ),
+    setting(
+        "write-queue",
+        "256",
+        "most writes of one realm that wait for their turn on this replica",
+    ),
+    setting(
+        "generation-wait",
+        "5s",
+        "longest wait for the generation that a request names in Realm-Generation",
+    ),
+    setting(
+        "drain",
+        "10s",
+        "how long a stopping host lets requests finish before it cancels their calls",
+    ),
+    setting(
+        "changes-retention",
+        "7d",
+        "how long rows of the change log are kept",
+    ),
     setting("plugin-memory", "256MiB", "linear memory of one call"),
     setting("plugin-deadline", "10s", "time that one call may run"),
-    setting("plugin-output", "16MiB", "bytes that one call may give back"),
-    setting("plugin-log", "64KiB", "bytes that one call may log, standard output and error included"),
-    setting("plugin-reads", "10000", "files that one call may read, absent ones included"),
+    setting(
+        "plugin-output",
+        "16MiB",
+        "bytes that one call may give back",
+    ),
+    setting(
+        "plugin-log",
+        "64KiB",
+        "bytes that one call may log, standard output and error included",
+    ),
+    setting(
+        "plugin-reads",
+        "10000",
+        "files that one call may read, absent ones included",
+    ),
     setting("plugin-stack", "2MiB", "WebAssembly stack of one call"),
-    setting("plugin-handles", "10000", "component handles that one call may hold"),
-    setting("plugin-table-elements", "100000", "table elements that one call may have"),
-    setting("plugin-concurrency", "0", "calls of one plugin at a time; 0: as many as there are cores"),
-    setting("plugin-queue", "256", "calls of one plugin that wait for their turn before new ones are turned away"),
-    setting("plugin-restarts", "3", "how often a request starts anew because what it read has changed, before it is told to come again"),
-    setting("plugin-resident", "64MiB", "memory that each pooled instance slot keeps between calls"),
+    setting(
+        "plugin-handles",
+        "10000",
+        "component handles that one call may hold",
+    ),
+    setting(
+        "plugin-table-elements",
+        "100000",
+        "table elements that one call may have",
+    ),
+    setting(
+        "plugin-concurrency",
+        "0",
+        "calls of one plugin at a time; 0: as many as there are cores",
+    ),
+    setting(
+        "plugin-queue",
+        "256",
+        "calls of one plugin that wait for their turn before new ones are turned away",
+    ),
+    setting(
+        "plugin-restarts",
+        "3",
+        "how often a request starts anew because what it read has changed, before it is told to come again",
+    ),
+    setting(
+        "plugin-resident",
+        "64MiB",
+        "memory that each pooled instance slot keeps between calls",
+    ),
 ];
 
 /// Where a value came from.
@@ -131,9 +247,17 @@ impl RawConfig {
     pub fn gather(flags: &BTreeMap<String, String>, folder: &Path) -> Result<Self, ConfigError> {
         let path = folder.join("realm.toml");
         let file = match std::fs::read_to_string(&path) {
-            Ok(text) => parse_file(&text).map_err(|problem| ConfigError::File { path: path.clone(), problem })?,
+            Ok(text) => parse_file(&text).map_err(|problem| ConfigError::File {
+                path: path.clone(),
+                problem,
+            })?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(error) => return Err(ConfigError::File { path, problem: error.to_string() }),
+            Err(error) => {
+                return Err(ConfigError::File {
+                    path,
+                    problem: error.to_string(),
+                });
+            }
         };
         let values = SETTINGS.iter().map(|setting| {
             let variable = format!("REALM_{}", setting.key.to_uppercase().replace('-', "_"));
@@ -153,12 +277,19 @@ impl RawConfig {
 
     /// The settings in the table's order.
     pub fn iter(&self) -> impl Iterator<Item = (&'static Setting, &RawValue)> {
-        SETTINGS.iter().map(|setting| (setting, &self.0[setting.key]))
+        SETTINGS
+            .iter()
+            .map(|setting| (setting, &self.0[setting.key]))
     }
 
     fn fail(&self, key: &'static str, problem: impl fmt::Display) -> ConfigError {
         let value = &self.0[key];
-        ConfigError::Value { key, origin: value.source, text: value.text.clone(), problem: problem.to_string() }
+        ConfigError::Value {
+            key,
+            origin: value.source,
+            text: value.text.clone(),
+            problem: problem.to_string(),
+        }
     }
 
     fn text(&self, key: &'static str) -> Option<&str> {
@@ -169,7 +300,12 @@ impl RawConfig {
         humantime::parse_duration(&self.0[key].text)
             .ok()
             .filter(|duration| !duration.is_zero())
-            .ok_or_else(|| self.fail(key, "is not a duration; write a number and a unit, as in `5s` or `250ms`"))
+            .ok_or_else(|| {
+                self.fail(
+                    key,
+                    "is not a duration; write a number and a unit, as in `5s` or `250ms`",
+                )
+            })
     }
 
     fn bytes(&self, key: &'static str) -> Result<usize, ConfigError> {
@@ -177,29 +313,49 @@ impl RawConfig {
         size.ok()
             .and_then(|size| usize::try_from(size.as_u64()).ok())
             .filter(|size| *size > 0)
-            .ok_or_else(|| self.fail(key, "is not a size; write a number and a unit, as in `512MiB`"))
+            .ok_or_else(|| {
+                self.fail(
+                    key,
+                    "is not a size; write a number and a unit, as in `512MiB`",
+                )
+            })
     }
 
     fn number<N: FromStr>(&self, key: &'static str) -> Result<N, ConfigError> {
-        self.0[key].text.parse().map_err(|_| self.fail(key, "is not a whole number in range"))
+        self.0[key]
+            .text
+            .parse()
+            .map_err(|_| self.fail(key, "is not a whole number in range"))
     }
 
     fn socket(&self, key: &'static str) -> Result<SocketAddr, ConfigError> {
-        self.0[key].text.parse().map_err(|_| self.fail(key, "is not an address and a port, as in `127.0.0.1:4200`"))
+        self.0[key]
+            .text
+            .parse()
+            .map_err(|_| self.fail(key, "is not an address and a port, as in `127.0.0.1:4200`"))
     }
 }
 
 fn parse_file(text: &str) -> Result<BTreeMap<String, String>, String> {
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
+    let table: toml::Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| error.to_string())?;
     let mut values = BTreeMap::new();
     for (key, value) in table {
         if !SETTINGS.iter().any(|setting| setting.key == key) {
-            return Err(format!("there is no setting `{key}`; `realm config` lists them"));
+            return Err(format!(
+                "there is no setting `{key}`; `realm config` lists them"
+            ));
         }
         let text = match value {
             toml::Value::String(text) => text,
             toml::Value::Integer(number) => number.to_string(),
-            other => return Err(format!("setting `{key}` is a {}; write a text or a number", other.type_str())),
+            other => {
+                return Err(format!(
+                    "setting `{key}` is a {}; write a text or a number",
+                    other.type_str()
+                ));
+            }
         };
         values.insert(key, text);
     }
@@ -285,8 +441,13 @@ impl Config {
     /// When a value does not fit, or two do not go together.
     pub fn new(raw: &RawConfig) -> Result<Self, ConfigError> {
         let listen = raw.socket("listen")?;
-        let admin_listen = if raw.text("admin-listen") == Some("off") { None } else { Some(raw.socket("admin-listen")?) };
-        let loopback = listen.ip().is_loopback() && admin_listen.is_none_or(|socket| socket.ip().is_loopback());
+        let admin_listen = if raw.text("admin-listen") == Some("off") {
+            None
+        } else {
+            Some(raw.socket("admin-listen")?)
+        };
+        let loopback = listen.ip().is_loopback()
+            && admin_listen.is_none_or(|socket| socket.ip().is_loopback());
         match raw.text("auth") {
             Some("none") => {}
             None if loopback => {}
@@ -295,11 +456,26 @@ impl Config {
                     "a socket that others can reach needs `--auth` to be chosen: `none` lets everyone who reaches it read and write".to_owned(),
                 ));
             }
-            Some(_) => return Err(raw.fail("auth", "is not a way to authenticate; `none` is the one that there is")),
+            Some(_) => {
+                return Err(raw.fail(
+                    "auth",
+                    "is not a way to authenticate; `none` is the one that there is",
+                ));
+            }
         }
-        let origin = raw.text("origin").map(|text| parse_origin(text).map_err(|problem| raw.fail("origin", problem))).transpose()?;
-        if let Some(unknown) = raw.0["role"].text.split(',').find(|role| !matches!(*role, "serve" | "work")) {
-            return Err(raw.fail("role", format!("has `{unknown}`; a role is `serve` or `work`")));
+        let origin = raw
+            .text("origin")
+            .map(|text| parse_origin(text).map_err(|problem| raw.fail("origin", problem)))
+            .transpose()?;
+        if let Some(unknown) = raw.0["role"]
+            .text
+            .split(',')
+            .find(|role| !matches!(*role, "serve" | "work"))
+        {
+            return Err(raw.fail(
+                "role",
+                format!("has `{unknown}`; a role is `serve` or `work`"),
+            ));
         }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let concurrency: usize = raw.number("plugin-concurrency")?;
@@ -343,8 +519,14 @@ impl Config {
 /// Scheme, host and port, without a path.
 fn parse_origin(text: &str) -> Result<String, String> {
     let url = url::Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
-    if !matches!(url.scheme(), "http" | "https") || url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err("is not an origin; write scheme, host and port, as in `https://example.org`".to_owned());
+    if !matches!(url.scheme(), "http" | "https")
+        || url.path() != "/"
+        || url.query().is_some()
+        || url.fragment().is_some()
+    {
+        return Err(
+            "is not an origin; write scheme, host and port, as in `https://example.org`".to_owned(),
+        );
     }
     Ok(url.origin().ascii_serialization())
 }
@@ -357,7 +539,10 @@ mod tests {
     use super::{Config, RawConfig, Source};
 
     fn with(flags: &[(&str, &str)]) -> Result<Config, String> {
-        let flags: BTreeMap<_, _> = flags.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect();
+        let flags: BTreeMap<_, _> = flags
+            .iter()
+            .map(|(key, text)| ((*key).to_owned(), (*text).to_owned()))
+            .collect();
         let folder = tempfile::tempdir().unwrap();
         let raw = RawConfig::gather(&flags, folder.path()).map_err(|error| error.to_string())?;
         Config::new(&raw).map_err(|error| error.to_string())
@@ -374,14 +559,21 @@ mod tests {
     #[test]
     fn a_wrong_value_names_its_setting_and_its_source() {
         let error = with(&[("lease", "soon")]).unwrap_err();
-        assert!(error.contains("`lease`") && error.contains("flag") && error.contains("`soon`"), "{error}");
+        assert!(
+            error.contains("`lease`") && error.contains("flag") && error.contains("`soon`"),
+            "{error}"
+        );
         assert!(with(&[("cache-bytes", "0")]).is_err());
         assert!(with(&[("origin", "http://x/path/")]).is_err());
     }
 
     #[test]
     fn a_socket_that_others_reach_needs_a_choice() {
-        assert!(with(&[("listen", "0.0.0.0:80")]).unwrap_err().contains("--auth"));
+        assert!(
+            with(&[("listen", "0.0.0.0:80")])
+                .unwrap_err()
+                .contains("--auth")
+        );
         assert!(with(&[("listen", "0.0.0.0:80"), ("auth", "none")]).is_ok());
         assert!(with(&[("auth", "jwt")]).is_err());
     }
@@ -389,14 +581,32 @@ mod tests {
     #[test]
     fn the_file_is_read_and_flags_win_over_it() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("realm.toml"), "lease = \"2s\"\nwrite-queue = 7\n").unwrap();
+        std::fs::write(
+            folder.path().join("realm.toml"),
+            "lease = \"2s\"\nwrite-queue = 7\n",
+        )
+        .unwrap();
         let flags = BTreeMap::from([("lease".to_owned(), "1s".to_owned())]);
         let raw = RawConfig::gather(&flags, folder.path()).unwrap();
-        let sources: BTreeMap<_, _> = raw.iter().map(|(setting, value)| (setting.key, value.source)).collect();
-        assert_eq!((sources["lease"], sources["write-queue"], sources["drain"]), (Source::Flag, Source::File, Source::Default));
+        let sources: BTreeMap<_, _> = raw
+            .iter()
+            .map(|(setting, value)| (setting.key, value.source))
+            .collect();
+        assert_eq!(
+            (sources["lease"], sources["write-queue"], sources["drain"]),
+            (Source::Flag, Source::File, Source::Default)
+        );
         let config = Config::new(&raw).unwrap();
-        assert_eq!((config.lease, config.write_queue), (Duration::from_secs(1), 7));
+        assert_eq!(
+            (config.lease, config.write_queue),
+            (Duration::from_secs(1), 7)
+        );
         std::fs::write(folder.path().join("realm.toml"), "laese = \"2s\"\n").unwrap();
-        assert!(RawConfig::gather(&flags, folder.path()).unwrap_err().to_string().contains("no setting `laese`"));
+        assert!(
+            RawConfig::gather(&flags, folder.path())
+                .unwrap_err()
+                .to_string()
+                .contains("no setting `laese`")
+        );
     }
 }

@@ -17,7 +17,11 @@ static GATES: LazyLock<Mutex<HashMap<String, Gate>>> = LazyLock::new(Mutex::defa
 
 /// Closes a gate for whoever passes about something that contains `about`.
 pub fn close(point: &str, about: &str) {
-    let gate = Gate { open: watch::Sender::new(false), about: about.to_owned(), waiting: 0 };
+    let gate = Gate {
+        open: watch::Sender::new(false),
+        about: about.to_owned(),
+        waiting: 0,
+    };
     if let Some(old) = GATES.lock().insert(point.to_owned(), gate) {
         old.open.send_replace(true);
     }
@@ -40,7 +44,12 @@ pub fn waiting(point: &str) -> usize {
 pub async fn pass(point: &str, about: &str) {
     let open = {
         let mut gates = GATES.lock();
-        let Some(gate) = gates.get_mut(point).filter(|gate| about.contains(&gate.about)) else { return };
+        let Some(gate) = gates
+            .get_mut(point)
+            .filter(|gate| about.contains(&gate.about))
+        else {
+            return;
+        };
         gate.waiting += 1;
         gate.open.subscribe()
     };

@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{bail, Context};
+use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
-use crate::changes::{keep_lease, listen, Announcer, BootTime, Hub, ListenerState, Listening};
+use crate::changes::{Announcer, BootTime, Hub, ListenerState, Listening, keep_lease, listen};
 use crate::config::Config;
 use crate::database::{ConnectOptions, Database};
 use crate::http::{self, App, Check, Health, Stop};
 use crate::lifecycle::{Lifecycle, WriteLimits};
-use crate::plugins::{Calls, Ended, EngineOptions, Plugin, PluginEngine, Plugins};
+use crate::plugins::{Calls, EngineOptions, Plugin, PluginEngine, Plugins};
 use crate::reading::{Parts, ReadLimits, Reader};
 use crate::realm::{LocalPath, RealmUrl};
 use crate::registry::Registry;
@@ -57,11 +57,30 @@ impl Core {
         if migrate {
             database.migrate().await?;
         }
-        let hub = Arc::new(Hub::new(database.clone(), Announcer::start(config.database_url.clone())));
-        let registry = Registry::open(database.clone(), Arc::clone(&hub)).await.context("reading the registry (`realm migrate` brings an old database up to date)")?;
-        let limits = WriteLimits { max_file_bytes: config.max_file_bytes, lock_timeout: config.lock_timeout, queue: config.write_queue };
-        let lifecycle = Lifecycle::new(database.clone(), Arc::clone(&hub), Arc::clone(&registry), limits);
-        Ok(Self { database, hub, registry, lifecycle })
+        let hub = Arc::new(Hub::new(
+            database.clone(),
+            Announcer::start(config.database_url.clone()),
+        ));
+        let registry = Registry::open(database.clone(), Arc::clone(&hub))
+            .await
+            .context("reading the registry (`realm migrate` brings an old database up to date)")?;
+        let limits = WriteLimits {
+            max_file_bytes: config.max_file_bytes,
+            lock_timeout: config.lock_timeout,
+            queue: config.write_queue,
+        };
+        let lifecycle = Lifecycle::new(
+            database.clone(),
+            Arc::clone(&hub),
+            Arc::clone(&registry),
+            limits,
+        );
+        Ok(Self {
+            database,
+            hub,
+            registry,
+            lifecycle,
+        })
     }
 }
 
@@ -93,14 +112,27 @@ impl DataFolder {
     /// When the folder cannot be used, or another process has the embedded database in it.
     pub fn take(config: &Config) -> anyhow::Result<Self> {
         let folder = config.data_dir.clone();
-        std::fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("creating {}", folder.display()))?;
         let path = folder.join("host.lock");
-        let file = std::fs::File::options().create(true).truncate(false).write(true).open(&path).with_context(|| format!("opening {}", path.display()))?;
-        let locked = rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok();
+        let file = std::fs::File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .with_context(|| format!("opening {}", path.display()))?;
+        let locked =
+            rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok();
         if !locked && config.database_url.is_none() {
-            bail!("{}: another host has this data folder; stop it, or give this one a `--data-dir` of its own", folder.display());
+            bail!(
+                "{}: another host has this data folder; stop it, or give this one a `--data-dir` of its own",
+                folder.display()
+            );
         }
-        Ok(Self { folder, lock: locked.then_some(file) })
+        Ok(Self {
+            folder,
+            lock: locked.then_some(file),
+        })
     }
 
     /// The host that runs on a folder.
@@ -140,18 +172,34 @@ pub struct Options {
 ///
 /// # Errors
 /// When the host cannot start.
-pub async fn run(options: Options, metrics: http::Metrics, stop: Stop, ready: impl FnOnce(Option<&str>, &str, &[RealmUrl])) -> anyhow::Result<()> {
-    let Options { config, folders, migrate } = options;
+pub async fn run(
+    options: Options,
+    metrics: http::Metrics,
+    stop: Stop,
+    ready: impl FnOnce(Option<&str>, &str, &[RealmUrl]),
+) -> anyhow::Result<()> {
+    let Options {
+        config,
+        folders,
+        migrate,
+    } = options;
     let names = folder_names(&folders)?;
     let data = DataFolder::take(&config)?;
     let core = Core::open(&config, migrate).await?;
-    let engine_options = EngineOptions { limits: config.limits.clone(), compiled: config.data_dir.join("compiled") };
+    let engine_options = EngineOptions {
+        limits: config.limits.clone(),
+        compiled: config.data_dir.join("compiled"),
+    };
     let engine = PluginEngine::new(&engine_options).map_err(anyhow::Error::from)?;
     let plugins = install(&engine, &config).await?;
     let calls = Arc::new(Calls::default());
     core.hub.subscribe(Arc::clone(&calls) as _);
     let listening = match &config.database_url {
-        Some(url) => Some(listen(url, &core.database, Arc::clone(&core.hub)).await.context("listening for notifications")?),
+        Some(url) => Some(
+            listen(url, &core.database, Arc::clone(&core.hub))
+                .await
+                .context("listening for notifications")?,
+        ),
         None => None,
     };
     let reader = Reader::new(Parts {
@@ -174,7 +222,9 @@ pub async fn run(options: Options, metrics: http::Metrics, stop: Stop, ready: im
     let mut mounted = Vec::new();
     for (folder, name) in folders.iter().zip(&names) {
         let url = RealmUrl::parse(&format!("{origin}/{}/", name.encode()))?;
-        core.lifecycle.follow(&url, folder, config.database_url.as_deref()).await?;
+        core.lifecycle
+            .follow(&url, folder, config.database_url.as_deref())
+            .await?;
         mounted.push(url);
     }
     let app = App::new(http::Inner {
@@ -187,16 +237,32 @@ pub async fn run(options: Options, metrics: http::Metrics, stop: Stop, ready: im
         max_body_bytes: config.max_body_bytes,
     });
     let admin_url = admin.as_ref().map(|(_, at)| format!("http://{at}"));
-    data.publish(&Address { url: public_url.clone(), admin: admin_url.clone(), pid: std::process::id() })?;
+    data.publish(&Address {
+        url: public_url.clone(),
+        admin: admin_url.clone(),
+        pid: std::process::id(),
+    })?;
     // The operator may look on while the public socket drains.
     let admin_stop = Stop::new();
-    let admin_socket = admin.map(|(listener, _)| tokio::spawn(http::serve(listener, app.admin(metrics), admin_stop.clone(), Duration::from_secs(1))));
-    let public_socket = tokio::spawn(http::serve(public, app.public(), stop.clone(), config.drain));
+    let admin_socket = admin.map(|(listener, _)| {
+        tokio::spawn(http::serve(
+            listener,
+            app.admin(metrics),
+            admin_stop.clone(),
+            Duration::from_secs(1),
+        ))
+    });
+    let public_socket = tokio::spawn(http::serve(
+        public,
+        app.public(),
+        stop.clone(),
+        config.drain,
+    ));
     ready(admin_url.as_deref(), &public_url, &mounted);
     stop.cancelled().await;
     info!("stopping: no new connections, requests may finish");
     let _ = public_socket.await;
-    calls.end_all(&Ended::Stopping);
+    calls.stop();
     core.lifecycle.finish().await;
     reader.finish().await;
     admin_stop.cancel();
@@ -212,12 +278,18 @@ pub async fn run(options: Options, metrics: http::Metrics, stop: Stop, ready: im
 fn folder_names(folders: &[PathBuf]) -> anyhow::Result<Vec<LocalPath>> {
     let mut names: Vec<LocalPath> = Vec::new();
     for folder in folders {
-        let absolute = folder.canonicalize().with_context(|| format!("{}", folder.display()))?;
+        let absolute = folder
+            .canonicalize()
+            .with_context(|| format!("{}", folder.display()))?;
         if !absolute.is_dir() {
             bail!("{}: not a folder", folder.display());
         }
-        let name = absolute.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let name = LocalPath::new(name).with_context(|| format!("{}: its name cannot be part of a URL", folder.display()))?;
+        let name = absolute
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        let name = LocalPath::new(name)
+            .with_context(|| format!("{}: its name cannot be part of a URL", folder.display()))?;
         if names.contains(&name) {
             bail!("two folders are named `{name}`, and both would be served under it; rename one");
         }
@@ -227,17 +299,26 @@ fn folder_names(folders: &[PathBuf]) -> anyhow::Result<Vec<LocalPath>> {
 }
 
 async fn bind(socket: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind(socket).await.with_context(|| format!("listening on {socket}"))?;
+    let listener = TcpListener::bind(socket)
+        .await
+        .with_context(|| format!("listening on {socket}"))?;
     let bound = listener.local_addr()?;
     Ok((listener, bound))
 }
 
 /// The plugins that we ship, then those of the folder; a plugin of the folder takes the place of one of the same name.
 async fn install(engine: &Arc<PluginEngine>, config: &Config) -> anyhow::Result<Plugins> {
-    let mut components: Vec<(String, Vec<u8>)> = EMBEDDED.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect();
+    let mut components: Vec<(String, Vec<u8>)> = EMBEDDED
+        .iter()
+        .map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec()))
+        .collect();
     if let Some(folder) = &config.plugin_dir {
-        let entries = std::fs::read_dir(folder).with_context(|| format!("plugin folder {}", folder.display()))?;
-        let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.extension().is_some_and(|ending| ending == "wasm")).collect();
+        let entries = std::fs::read_dir(folder)
+            .with_context(|| format!("plugin folder {}", folder.display()))?;
+        let mut paths: Vec<_> = entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.extension().is_some_and(|ending| ending == "wasm"))
+            .collect();
         paths.sort();
         for path in paths {
             components.push((path.display().to_string(), std::fs::read(&path)?));
@@ -276,7 +357,12 @@ fn read_limits(config: &Config) -> ReadLimits {
 
 fn spawn_keepers(config: &Config, core: &Core) {
     let registry = Arc::clone(&core.registry);
-    tokio::spawn(keep_lease(core.database.clone(), Arc::clone(&core.hub), config.lease, move || registry.generation()));
+    tokio::spawn(keep_lease(
+        core.database.clone(),
+        Arc::clone(&core.hub),
+        config.lease,
+        move || registry.generation(),
+    ));
     let (database, retention) = (core.database.clone(), config.changes_retention);
     tokio::spawn(async move {
         loop {
@@ -297,12 +383,20 @@ fn health(config: &Config, core: &Core, listening: Option<Listening>) -> Health 
         let mut checks = vec![Check {
             name: "lease",
             good: expired == 0,
-            detail: if expired == 0 { "holds for every realm".to_owned() } else { format!("has run out for {expired} realms: the database cannot be asked") },
+            detail: if expired == 0 {
+                "holds for every realm".to_owned()
+            } else {
+                format!("has run out for {expired} realms: the database cannot be asked")
+            },
         }];
         if let Some(listening) = &listening {
             let (state, since) = listening.state();
             let detail = format!("{} for {} s", state.as_str(), since.elapsed().as_secs());
-            checks.push(Check { name: "listener", good: state == ListenerState::Live, detail });
+            checks.push(Check {
+                name: "listener",
+                good: state == ListenerState::Live,
+                detail,
+            });
         }
         checks
     })

@@ -36,13 +36,19 @@ impl HostOptions {
     /// With `storage`.
     #[must_use]
     pub fn new(storage: Storage) -> Self {
-        Self { storage, arguments: Vec::new(), folders: Vec::new(), data: None }
+        Self {
+            storage,
+            arguments: Vec::new(),
+            folders: Vec::new(),
+            data: None,
+        }
     }
 
     /// With a setting.
     #[must_use]
     pub fn with(mut self, setting: &str, value: &str) -> Self {
-        self.arguments.extend([format!("--{setting}"), value.to_owned()]);
+        self.arguments
+            .extend([format!("--{setting}"), value.to_owned()]);
         self
     }
 
@@ -63,14 +69,29 @@ impl HostOptions {
     /// The command without a subcommand.
     fn command(&self, data: &Path) -> Command {
         let mut command = Command::new(binary());
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("REALM_") && name != "REALM_LOG") {
+        for (name, _) in
+            std::env::vars().filter(|(name, _)| name.starts_with("REALM_") && name != "REALM_LOG")
+        {
             command.env_remove(name);
         }
-        command.arg("--data-dir").arg(data).current_dir(data).stdin(Stdio::null());
+        command
+            .arg("--data-dir")
+            .arg(data)
+            .current_dir(data)
+            .stdin(Stdio::null());
         if let Storage::Postgres(url) = &self.storage {
             command.args(["--database-url", url]);
         }
         command
+    }
+
+    /// Runs a command of the command line; its output.
+    ///
+    /// # Panics
+    /// When no data folder was given.
+    pub async fn run(&self, arguments: &[&str]) -> std::process::Output {
+        let data = self.data.as_ref().expect("a data folder");
+        run(self.command(data), arguments).await
     }
 
     /// Starts the host.
@@ -79,18 +100,35 @@ impl HostOptions {
     /// When it does not come up.
     pub async fn start(self) -> Host {
         let temporary = tempfile::tempdir().expect("a temporary folder");
-        let data = self.data.clone().unwrap_or_else(|| temporary.path().to_owned());
+        let data = self
+            .data
+            .clone()
+            .unwrap_or_else(|| temporary.path().to_owned());
         share_compiled_code(&data);
         let mut command = self.command(&data);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
-        if !self.arguments.iter().any(|argument| argument == "--plugin-dir") {
+        command.args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--admin-listen",
+            "127.0.0.1:0",
+        ]);
+        if !self
+            .arguments
+            .iter()
+            .any(|argument| argument == "--plugin-dir")
+        {
             command.arg("--plugin-dir").arg(guests());
         }
         if !self.arguments.iter().any(|argument| argument == "--origin") {
             command.args(["--origin", ORIGIN]);
         }
         command.args(&self.arguments).args(&self.folders);
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the host runs");
+        let mut process = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the host runs");
         let log = Arc::new(Mutex::new(String::new()));
         let stderr = BufReader::new(process.stderr.take().expect("piped"));
         let into = Arc::clone(&log);
@@ -115,10 +153,36 @@ impl HostOptions {
                 break;
             }
         }
-        let Some(public) = public else { panic!("the host did not start:\n{}", log.lock().expect("never poisoned")) };
-        let client = Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(Duration::from_secs(60)).build().expect("a client");
-        Host { process, public, admin: admin.expect("printed first"), client, log, options: self, data, _temporary: temporary }
+        let Some(public) = public else {
+            panic!(
+                "the host did not start:\n{}",
+                log.lock().expect("never poisoned")
+            )
+        };
+        let client = Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(Duration::from_secs(60))
+            .build()
+            .expect("a client");
+        Host {
+            process,
+            public,
+            admin: admin.expect("printed first"),
+            client,
+            log,
+            options: self,
+            data,
+            _temporary: temporary,
+        }
     }
+}
+
+async fn run(mut command: Command, arguments: &[&str]) -> std::process::Output {
+    command.args(arguments);
+    tokio::task::spawn_blocking(move || command.output())
+        .await
+        .expect("no panic")
+        .expect("the command runs")
 }
 
 /// A running host.
@@ -161,7 +225,8 @@ impl Answer {
     /// When it is none.
     #[must_use]
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
     /// A header's value; empty when it is not there.
@@ -176,14 +241,19 @@ impl Answer {
     /// When it says nothing.
     #[must_use]
     pub fn generation(&self) -> i64 {
-        self.header("realm-generation").parse().unwrap_or_else(|_| panic!("no generation: {self:?}"))
+        self.header("realm-generation")
+            .parse()
+            .unwrap_or_else(|_| panic!("no generation: {self:?}"))
     }
 }
 
 impl Host {
     /// A request to the public socket.
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
-        self.client.request(Method::from_bytes(method.as_bytes()).expect("a method"), format!("{}{path}", self.public))
+        self.client.request(
+            Method::from_bytes(method.as_bytes()).expect("a method"),
+            format!("{}{path}", self.public),
+        )
     }
 
     /// Sends a request.
@@ -204,8 +274,21 @@ impl Host {
     pub async fn try_send(&self, request: RequestBuilder) -> reqwest::Result<Answer> {
         let answer = request.send().await?;
         let status = answer.status().as_u16();
-        let headers = answer.headers().iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned())).collect();
-        Ok(Answer { status, headers, body: answer.bytes().await?.to_vec() })
+        let headers = answer
+            .headers()
+            .iter()
+            .map(|(name, value)| {
+                (
+                    name.to_string(),
+                    value.to_str().unwrap_or_default().to_owned(),
+                )
+            })
+            .collect();
+        Ok(Answer {
+            status,
+            headers,
+            body: answer.bytes().await?.to_vec(),
+        })
     }
 
     /// Sends a request line as it stands, without a client's help; the status.
@@ -215,12 +298,24 @@ impl Host {
     pub async fn raw(&self, line: &str) -> u16 {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let address = self.public.trim_start_matches("http://");
-        let mut stream = tokio::net::TcpStream::connect(address).await.expect("the host listens");
+        let mut stream = tokio::net::TcpStream::connect(address)
+            .await
+            .expect("the host listens");
         let request = format!("{line}\r\nhost: {address}\r\nconnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.expect("the host reads");
+        stream
+            .write_all(request.as_bytes())
+            .await
+            .expect("the host reads");
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.expect("the host answers");
-        answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("no status: {answer}"))
+        stream
+            .read_to_string(&mut answer)
+            .await
+            .expect("the host answers");
+        answer
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok())
+            .unwrap_or_else(|| panic!("no status: {answer}"))
     }
 
     /// GET as a browser would.
@@ -230,7 +325,11 @@ impl Host {
 
     /// GET of the stored bytes.
     pub async fn source(&self, path: &str) -> Answer {
-        self.send(self.request("GET", path).header("accept", "application/vnd.card+source")).await
+        self.send(
+            self.request("GET", path)
+                .header("accept", "application/vnd.card+source"),
+        )
+        .await
     }
 
     /// PUT of a file; the answer must be good.
@@ -239,7 +338,12 @@ impl Host {
     /// When it is not.
     pub async fn put(&self, path: &str, body: impl Into<Vec<u8>>) -> Answer {
         let answer = self.send(self.request("PUT", path).body(body.into())).await;
-        assert!(matches!(answer.status, 201 | 204), "PUT {path}: {} {}", answer.status, answer.text());
+        assert!(
+            matches!(answer.status, 201 | 204),
+            "PUT {path}: {} {}",
+            answer.status,
+            answer.text()
+        );
         answer
     }
 
@@ -258,8 +362,14 @@ impl Host {
     /// # Panics
     /// When it cannot be made.
     pub async fn create(&self, path: &str) -> String {
-        let body = serde_json::json!({ "data": { "attributes": { "url": format!("{ORIGIN}{path}") } } });
-        let answer = self.send(self.request("POST", "/_create-realm").body(body.to_string())).await;
+        let body =
+            serde_json::json!({ "data": { "attributes": { "url": format!("{ORIGIN}{path}") } } });
+        let answer = self
+            .send(
+                self.request("POST", "/_create-realm")
+                    .body(body.to_string()),
+            )
+            .await;
         assert_eq!(answer.status, 202, "{}", answer.text());
         path.to_owned()
     }
@@ -269,7 +379,8 @@ impl Host {
     /// # Panics
     /// When there is no answer.
     pub async fn admin(&self, path: &str) -> Answer {
-        self.send(self.client.get(format!("{}{path}", self.admin))).await
+        self.send(self.client.get(format!("{}{path}", self.admin)))
+            .await
     }
 
     /// Closes a gate for whatever is about something that contains `about`.
@@ -277,19 +388,27 @@ impl Host {
     /// # Panics
     /// When the host has no gates.
     pub async fn close_gate(&self, point: &str, about: &str) {
-        let answer = self.send(self.client.put(format!("{}/_gates/{point}?{about}", self.admin))).await;
+        let answer = self
+            .send(
+                self.client
+                    .put(format!("{}/_gates/{point}?{about}", self.admin)),
+            )
+            .await;
         assert_eq!(answer.status, 204);
     }
 
     /// Opens a gate.
     pub async fn open_gate(&self, point: &str) {
-        self.send(self.client.delete(format!("{}/_gates/{point}", self.admin))).await;
+        self.send(self.client.delete(format!("{}/_gates/{point}", self.admin)))
+            .await;
     }
 
     /// Waits until so many stand at a gate.
     pub async fn at_gate(&self, point: &str, count: u64) {
         eventually(&format!("{count} at gate {point}"), || async {
-            let waiting = self.admin(&format!("/_gates/{point}")).await.json()["waiting"].as_u64().unwrap_or_default();
+            let waiting = self.admin(&format!("/_gates/{point}")).await.json()["waiting"]
+                .as_u64()
+                .unwrap_or_default();
             (waiting >= count).then_some(())
         })
         .await;
@@ -298,8 +417,12 @@ impl Host {
     /// How many guest calls of a plugin the host has begun.
     pub async fn guest_calls(&self, plugin: &str) -> u64 {
         let metrics = self.admin("/_metrics").await.text();
-        let lines = metrics.lines().filter(|line| line.starts_with("realm_guest_calls_total{") && line.contains(&format!("\"{plugin}@")));
-        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() as u64
+        let lines = metrics.lines().filter(|line| {
+            line.starts_with("realm_guest_calls_total{") && line.contains(&format!("\"{plugin}@"))
+        });
+        lines
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum::<f64>() as u64
     }
 
     /// The calls in flight.
@@ -307,16 +430,38 @@ impl Host {
     /// # Panics
     /// When there is no answer.
     pub async fn calls(&self) -> Vec<Value> {
-        self.admin("/_calls").await.json()["data"].as_array().cloned().unwrap_or_default()
+        self.admin("/_calls").await.json()["data"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// Waits until so many calls run.
     pub async fn running(&self, count: usize) {
         eventually(&format!("{count} running calls"), || async {
-            let running = self.calls().await.iter().filter(|call| call["state"] == "running").count();
+            let running = self
+                .calls()
+                .await
+                .iter()
+                .filter(|call| call["state"] == "running")
+                .count();
             (running == count).then_some(())
         })
         .await;
+    }
+
+    /// Waits for a running call newer than `after` whose guest has read something; its number.
+    pub async fn call_that_has_read(&self, after: u64) -> u64 {
+        // Two looks are the host's own: the input and the realm's settings.
+        let fits = |call: &Value| {
+            call["state"] == "running"
+                && call["reads"].as_u64() > Some(2)
+                && call["id"].as_u64() > Some(after)
+        };
+        eventually("a running call that has read", || async {
+            self.calls().await.iter().find(|call| fits(call))?["id"].as_u64()
+        })
+        .await
     }
 
     /// Everything that the host has logged.
@@ -333,7 +478,10 @@ impl Host {
     /// # Panics
     /// When it is gone.
     pub fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").arg(format!("-{signal}")).arg(self.process.id().to_string()).status();
+        let sent = Command::new("kill")
+            .arg(format!("-{signal}"))
+            .arg(self.process.id().to_string())
+            .status();
         assert!(sent.expect("kill runs").success());
     }
 
@@ -341,12 +489,23 @@ impl Host {
     ///
     /// # Panics
     /// When it is gone already.
-    pub async fn stop(mut self) -> bool {
+    pub async fn stop(self) -> bool {
         self.signal("TERM");
+        self.ended().await
+    }
+
+    /// Waits until the host has ended; whether it ended well.
+    ///
+    /// # Panics
+    /// When it is gone already.
+    pub async fn ended(mut self) -> bool {
         let process = &mut self.process;
         let begun = std::time::Instant::now();
         while begun.elapsed() < Duration::from_secs(30) {
             if let Some(status) = process.try_wait().expect("a process of ours") {
+                if !status.success() {
+                    eprintln!("the host ended with {status}");
+                }
                 return status.success();
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -355,13 +514,8 @@ impl Host {
     }
 
     /// Runs a command of the command line against this host's data; its output.
-    ///
-    /// # Panics
-    /// When it cannot be run.
     pub async fn command(&self, arguments: &[&str]) -> std::process::Output {
-        let mut command = self.options.command(&self.data);
-        command.args(arguments);
-        tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("the command runs")
+        run(self.options.command(&self.data), arguments).await
     }
 }
 
@@ -378,13 +532,19 @@ impl Drop for Host {
 /// The target folder: the tests' own binary is below it.
 fn target() -> PathBuf {
     let own = std::env::current_exe().expect("a running test");
-    own.ancestors().find(|folder| folder.join("plugins").is_dir()).expect("`make plugins` has been run").to_owned()
+    own.ancestors()
+        .find(|folder| folder.join("plugins").is_dir())
+        .expect("`make plugins` has been run")
+        .to_owned()
 }
 
 /// The binary with gates: cargo builds it beside the tests.
 fn binary() -> PathBuf {
     let own = std::env::current_exe().expect("a running test");
-    own.ancestors().nth(2).expect("cargo's layout").join("realm-under-test")
+    own.ancestors()
+        .nth(2)
+        .expect("cargo's layout")
+        .join("realm-under-test")
 }
 
 /// The folder with the guests that misbehave.

@@ -5,6 +5,6 @@ mod host;
 mod postgres;
 mod wait;
 
-pub use self::host::{Answer, Host, HostOptions, Storage, ORIGIN};
+pub use self::host::{Answer, Host, HostOptions, ORIGIN, Storage};
 pub use self::postgres::Postgres;
 pub use self::wait::{distribution, eventually};

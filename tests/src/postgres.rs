@@ -27,16 +27,41 @@ impl Postgres {
     /// When the machine has no PostgreSQL, or it does not come up.
     #[must_use]
     pub fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("realm-postgres-").tempdir().expect("a temporary folder");
+        let folder = tempfile::Builder::new()
+            .prefix("realm-postgres-")
+            .tempdir()
+            .expect("a temporary folder");
         if is_root() {
-            std::os::unix::fs::chown(folder.path(), Some(NOBODY), Some(NOBODY)).expect("root may give a folder away");
+            std::os::unix::fs::chown(folder.path(), Some(NOBODY), Some(NOBODY))
+                .expect("root may give a folder away");
         }
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
-        let mut postgres = Self { folder, port, server: None, databases: AtomicUsize::new(0) };
+        let port = TcpListener::bind("127.0.0.1:0")
+            .and_then(|socket| socket.local_addr())
+            .expect("a free port")
+            .port();
+        let mut postgres = Self {
+            folder,
+            port,
+            server: None,
+            databases: AtomicUsize::new(0),
+        };
         let mut initdb = postgres.program("initdb");
-        initdb.args(["--no-sync", "--auth=trust", "--username=realm", "--encoding=UTF8", "--locale=C", "-D"]).arg(postgres.data());
+        initdb
+            .args([
+                "--no-sync",
+                "--auth=trust",
+                "--username=realm",
+                "--encoding=UTF8",
+                "--locale=C",
+                "-D",
+            ])
+            .arg(postgres.data());
         let done = initdb.output().expect("initdb runs");
-        assert!(done.status.success(), "initdb: {}", String::from_utf8_lossy(&done.stderr));
+        assert!(
+            done.status.success(),
+            "initdb: {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
         postgres.up();
         postgres
     }
@@ -59,14 +84,46 @@ impl Postgres {
     /// # Panics
     /// When it does not come up.
     pub fn up(&mut self) {
-        let log = std::fs::File::options().create(true).append(true).open(self.folder.path().join("log")).expect("a log file");
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("log"))
+            .expect("a log file");
         let mut server = self.program("postgres");
-        server.arg("-D").arg(self.data()).args(["-p", &self.port.to_string(), "-h", "127.0.0.1", "-k", ""]);
-        server.args(["-c", "fsync=off", "-c", "max_connections=300", "-c", "log_min_messages=warning"]);
-        self.server = Some(server.stdout(Stdio::null()).stderr(log).spawn().expect("postgres runs"));
+        server.arg("-D").arg(self.data()).args([
+            "-p",
+            &self.port.to_string(),
+            "-h",
+            "127.0.0.1",
+            "-k",
+            "",
+        ]);
+        server.args([
+            "-c",
+            "fsync=off",
+            "-c",
+            "max_connections=300",
+            "-c",
+            "log_min_messages=warning",
+        ]);
+        self.server = Some(
+            server
+                .stdout(Stdio::null())
+                .stderr(log)
+                .spawn()
+                .expect("postgres runs"),
+        );
         let begun = Instant::now();
-        while !self.program("pg_isready").args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()]).status().is_ok_and(|status| status.success()) {
-            assert!(begun.elapsed() < Duration::from_secs(60), "postgres did not come up");
+        while !self
+            .program("pg_isready")
+            .args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()])
+            .status()
+            .is_ok_and(|status| status.success())
+        {
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "postgres did not come up"
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -95,8 +152,13 @@ impl Postgres {
     /// When the server is not there.
     pub async fn database(&self) -> String {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
-        let mut admin = PgConnection::connect(&self.url("postgres")).await.expect("the server is up");
-        admin.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.expect("a new database");
+        let mut admin = PgConnection::connect(&self.url("postgres"))
+            .await
+            .expect("the server is up");
+        admin
+            .execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
+            .await
+            .expect("a new database");
         self.url(&name)
     }
 
@@ -120,11 +182,23 @@ fn is_root() -> bool {
 
 /// A server program: on the path, or where Debian puts it.
 fn find(name: &str) -> PathBuf {
-    let on_path = std::env::var_os("PATH").into_iter().flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
-    let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|version| version.path().join("bin"));
+    let on_path = std::env::var_os("PATH")
+        .into_iter()
+        .flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
+    let debian = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|version| version.path().join("bin"));
     let mut debian: Vec<_> = debian.collect();
     debian.sort();
-    debian.into_iter().rev().chain(on_path).map(|folder| folder.join(name)).find(|program| program.is_file()).unwrap_or_else(|| {
-        panic!("{name} is not installed; `scripts/install-test-tools` installs it")
-    })
+    debian
+        .into_iter()
+        .rev()
+        .chain(on_path)
+        .map(|folder| folder.join(name))
+        .find(|program| program.is_file())
+        .unwrap_or_else(|| {
+            panic!("{name} is not installed; `scripts/install-test-tools` installs it")
+        })
 }

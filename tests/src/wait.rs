@@ -8,7 +8,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// # Panics
 /// When it does not within half a minute; `what` says what was waited for.
-pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut check: impl FnMut() -> F) -> T {
+pub async fn eventually<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut check: impl FnMut() -> F,
+) -> T {
     let begun = Instant::now();
     loop {
         if let Some(value) = check().await {

@@ -1,8 +1,8 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::RwLock;
 use quick_cache::sync::Cache;
@@ -84,7 +84,9 @@ pub struct ByteCache<K, V> {
 
 impl<K, V> std::fmt::Debug for ByteCache<K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ByteCache").field("capacity", &self.capacity).finish_non_exhaustive()
+        f.debug_struct("ByteCache")
+            .field("capacity", &self.capacity)
+            .finish_non_exhaustive()
     }
 }
 
@@ -94,10 +96,25 @@ impl<K: Eq + Hash + Clone, V: Weigh> ByteCache<K, V> {
     pub fn new(capacity: usize) -> Self {
         let capacity = capacity as u64;
         let share = Arc::new(AtomicU64::new(capacity / 2));
-        let items = usize::try_from(capacity / 4096).unwrap_or(usize::MAX).max(64);
-        let lifecycle = FairShare { share: Arc::clone(&share) };
-        let cache = Cache::with(items, capacity, ByWeight, DefaultHashBuilder::default(), lifecycle);
-        Self { cache, usage: RwLock::default(), share, capacity }
+        let items = usize::try_from(capacity / 4096)
+            .unwrap_or(usize::MAX)
+            .max(64);
+        let lifecycle = FairShare {
+            share: Arc::clone(&share),
+        };
+        let cache = Cache::with(
+            items,
+            capacity,
+            ByWeight,
+            DefaultHashBuilder::default(),
+            lifecycle,
+        );
+        Self {
+            cache,
+            usage: RwLock::default(),
+            share,
+            capacity,
+        }
     }
 
     /// The value of `key`. It is the caller's to check that it is current.
@@ -107,15 +124,26 @@ impl<K: Eq + Hash + Clone, V: Weigh> ByteCache<K, V> {
     }
 
     /// Keeps a value, unless `current` says under the shard's lock that it is stale by now.
-    pub fn insert(&self, realm: RealmId, key: K, value: V, current: impl Fn(&V) -> bool) -> Cached<V> {
+    pub fn insert(
+        &self,
+        realm: RealmId,
+        key: K,
+        value: V,
+        current: impl Fn(&V) -> bool,
+    ) -> Cached<V> {
         let weight = value.weight() + size_of::<(RealmId, K, Held<V>)>();
         let usage = self.usage_of(realm);
         usage.fetch_add(weight, Ordering::Relaxed);
-        let cached = Cached(Arc::new(Held { value, weight, usage }));
+        let cached = Cached(Arc::new(Held {
+            value,
+            weight,
+            usage,
+        }));
         // Stored first and judged after: an invalidation that comes in between finds the entry or is found by the check.
         self.cache.insert((realm, key.clone()), cached.clone());
         if !current(&cached) {
-            self.cache.remove_if(&(realm, key), |stored| Arc::ptr_eq(&stored.0, &cached.0));
+            self.cache
+                .remove_if(&(realm, key), |stored| Arc::ptr_eq(&stored.0, &cached.0));
         }
         cached
     }
@@ -137,7 +165,8 @@ impl<K: Eq + Hash + Clone, V: Weigh> ByteCache<K, V> {
         }
         let mut all = self.usage.write();
         let usage = Arc::clone(all.entry(realm).or_default());
-        self.share.store(self.capacity / 2 / all.len() as u64, Ordering::Relaxed);
+        self.share
+            .store(self.capacity / 2 / all.len() as u64, Ordering::Relaxed);
         usage
     }
 }
@@ -175,7 +204,9 @@ mod tests {
         for number in 0..10 * KIB {
             cache.insert(RealmId(2), number, vec![2; 4 * KIB], |_| true);
         }
-        let kept = (0..64).filter(|number| cache.get(RealmId(1), number).is_some()).count();
+        let kept = (0..64)
+            .filter(|number| cache.get(RealmId(1), number).is_some())
+            .count();
         assert_eq!(kept, 64);
         assert!(cache.size().0 <= 4 * 1024 * 1024);
     }
@@ -183,7 +214,10 @@ mod tests {
     #[test]
     fn what_is_stale_when_it_arrives_does_not_stay() {
         let cache = ByteCache::new(KIB * KIB);
-        assert_eq!(cache.insert(RealmId(1), 1, vec![7], |_| false).as_slice(), [7]);
+        assert_eq!(
+            cache.insert(RealmId(1), 1, vec![7], |_| false).as_slice(),
+            [7]
+        );
         assert!(cache.get(RealmId(1), &1).is_none());
     }
 
@@ -194,6 +228,11 @@ mod tests {
             cache.insert(RealmId(1), 1, vec![0; KIB], |_| true);
         }
         cache.remove(RealmId(1), &1);
-        assert_eq!(cache.usage_of(RealmId(1)).load(std::sync::atomic::Ordering::Relaxed), 0);
+        assert_eq!(
+            cache
+                .usage_of(RealmId(1))
+                .load(std::sync::atomic::Ordering::Relaxed),
+            0
+        );
     }
 }

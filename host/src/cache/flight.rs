@@ -1,8 +1,8 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::hash::Hash;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -25,7 +25,9 @@ pub struct Flights<K, V> {
 
 impl<K, V> std::fmt::Debug for Flights<K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Flights").field("in_flight", &self.map.lock().len()).finish()
+        f.debug_struct("Flights")
+            .field("in_flight", &self.map.lock().len())
+            .finish()
     }
 }
 
@@ -40,7 +42,9 @@ pub struct Flight {
 
 impl std::fmt::Debug for Flight {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Flight").field("abandoned", &self.abandoned.is_cancelled()).finish_non_exhaustive()
+        f.debug_struct("Flight")
+            .field("abandoned", &self.abandoned.is_cancelled())
+            .finish_non_exhaustive()
     }
 }
 
@@ -62,7 +66,9 @@ pub struct Waiter<K: Eq + Hash, V> {
 
 impl<K: Eq + Hash, V> std::fmt::Debug for Waiter<K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Waiter").field("flight", &self.flight).finish_non_exhaustive()
+        f.debug_struct("Waiter")
+            .field("flight", &self.flight)
+            .finish_non_exhaustive()
     }
 }
 
@@ -74,7 +80,10 @@ where
     /// Loads run on `runtime`.
     #[must_use]
     pub fn new(runtime: Handle) -> Self {
-        Self { map: Map::default(), runtime }
+        Self {
+            map: Map::default(),
+            runtime,
+        }
     }
 
     /// Joins the load of `key` that is under way, or starts one.
@@ -86,7 +95,12 @@ where
         if let Some(entry) = map.get_mut(&key) {
             entry.waiters += 1;
             let (flight, result) = (Arc::clone(&entry.flight), entry.result.clone());
-            return Waiter { key, map: Arc::clone(&self.map), flight, result };
+            return Waiter {
+                key,
+                map: Arc::clone(&self.map),
+                flight,
+                result,
+            };
         }
         let (sender, result) = watch::channel(None);
         let detach = {
@@ -97,8 +111,19 @@ where
                 }
             }
         };
-        let flight = Arc::new(Flight { abandoned: CancellationToken::new(), spared: AtomicBool::new(false), detach: Box::new(detach) });
-        map.insert(key.clone(), Entry { flight: Arc::clone(&flight), result: result.clone(), waiters: 1 });
+        let flight = Arc::new(Flight {
+            abandoned: CancellationToken::new(),
+            spared: AtomicBool::new(false),
+            detach: Box::new(detach),
+        });
+        map.insert(
+            key.clone(),
+            Entry {
+                flight: Arc::clone(&flight),
+                result: result.clone(),
+                waiters: 1,
+            },
+        );
         let run = load(Arc::clone(&flight));
         // A panic in the load must not leave its place taken for ever.
         let landing = Landing(Arc::clone(&flight));
@@ -107,7 +132,12 @@ where
             drop(landing);
             sender.send_replace(Some(value));
         });
-        Waiter { key, map: Arc::clone(&self.map), flight, result }
+        Waiter {
+            key,
+            map: Arc::clone(&self.map),
+            flight,
+            result,
+        }
     }
 }
 
@@ -120,7 +150,10 @@ impl Drop for Landing {
 }
 
 fn remove<K: Eq + Hash, V>(map: &mut HashMap<K, Entry<V>>, key: &K, flight: &Arc<Flight>) {
-    if map.get(key).is_some_and(|entry| Arc::ptr_eq(&entry.flight, flight)) {
+    if map
+        .get(key)
+        .is_some_and(|entry| Arc::ptr_eq(&entry.flight, flight))
+    {
         map.remove(key);
     }
 }
@@ -128,7 +161,11 @@ fn remove<K: Eq + Hash, V>(map: &mut HashMap<K, Entry<V>>, key: &K, flight: &Arc
 impl<K: Eq + Hash, V: Clone> Waiter<K, V> {
     /// What the load gave; none when it panicked.
     pub async fn result(&mut self) -> Option<V> {
-        self.result.wait_for(Option::is_some).await.ok().and_then(|value| value.clone())
+        self.result
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|value| value.clone())
     }
 
     /// Asks that payloads without a change behind them leave this load alone.
@@ -157,8 +194,8 @@ impl<K: Eq + Hash, V> Drop for Waiter<K, V> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tokio::runtime::Handle;
     use tokio::sync::Notify;

@@ -1,6 +1,6 @@
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use crate::realm::{Generation, LocalPath};
 
@@ -26,7 +26,10 @@ impl Floor {
     }
 
     fn read(&self) -> (Generation, u64) {
-        (self.generation.load(Ordering::SeqCst), self.notices.load(Ordering::SeqCst))
+        (
+            self.generation.load(Ordering::SeqCst),
+            self.notices.load(Ordering::SeqCst),
+        )
     }
 }
 
@@ -40,7 +43,11 @@ pub struct Floors {
 
 impl Default for Floors {
     fn default() -> Self {
-        Self { realm: Floor::default(), slots: (0..SLOTS).map(|_| Floor::default()).collect(), hasher: std::hash::RandomState::new() }
+        Self {
+            realm: Floor::default(),
+            slots: (0..SLOTS).map(|_| Floor::default()).collect(),
+            hasher: std::hash::RandomState::new(),
+        }
     }
 }
 
@@ -51,7 +58,9 @@ impl Floors {
 
     /// Raises the floor of a path, and of each alias that it may take over or leave; of the whole realm for `None`.
     pub fn raise(&self, path: Option<&LocalPath>, generation: Option<Generation>) {
-        let Some(path) = path else { return self.realm.raise(generation) };
+        let Some(path) = path else {
+            return self.realm.raise(generation);
+        };
         self.slots[self.slot(path.as_str())].raise(generation);
         for alias in path.aliases() {
             self.slots[self.slot(alias)].raise(generation);
@@ -62,7 +71,12 @@ impl Floors {
     #[must_use]
     pub fn mark(self: &Arc<Self>, path: &str) -> Mark {
         let slot = self.slot(path);
-        Mark { slot, realm: self.realm.read(), path: self.slots[slot].read(), floors: Arc::clone(self) }
+        Mark {
+            slot,
+            realm: self.realm.read(),
+            path: self.slots[slot].read(),
+            floors: Arc::clone(self),
+        }
     }
 }
 
@@ -80,7 +94,12 @@ impl Mark {
     /// a load that began before an invalidation which the joiner has lived through.
     #[must_use]
     pub fn period(&self) -> [u64; 4] {
-        [self.realm.0.cast_unsigned(), self.realm.1, self.path.0.cast_unsigned(), self.path.1]
+        [
+            self.realm.0.cast_unsigned(),
+            self.realm.1,
+            self.path.0.cast_unsigned(),
+            self.path.1,
+        ]
     }
 
     /// Whether no change row has touched the path since it was read at `read_at`.
@@ -90,7 +109,8 @@ impl Mark {
 
     /// Whether no payload has touched it since the mark was taken.
     fn unnoticed(&self) -> bool {
-        self.floors.realm.read().1 == self.realm.1 && self.floors.slots[self.slot].read().1 == self.path.1
+        self.floors.realm.read().1 == self.realm.1
+            && self.floors.slots[self.slot].read().1 == self.path.1
     }
 }
 
@@ -109,7 +129,10 @@ impl Stamp {
     pub fn add(&mut self, other: &Self) {
         for (mark, read_at) in &other.0 {
             let same = |(known, at): &(Mark, Generation)| {
-                known.slot == mark.slot && at == read_at && known.period() == mark.period() && Arc::ptr_eq(&known.floors, &mark.floors)
+                known.slot == mark.slot
+                    && at == read_at
+                    && known.period() == mark.period()
+                    && Arc::ptr_eq(&known.floors, &mark.floors)
             };
             if !self.0.iter().any(same) {
                 self.0.push((mark.clone(), *read_at));
@@ -120,7 +143,9 @@ impl Stamp {
     /// Whether the value may be stored or served from a cache: nothing it was made from has been invalidated.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        self.0.iter().all(|(mark, read_at)| mark.holds(*read_at) && mark.unnoticed())
+        self.0
+            .iter()
+            .all(|(mark, read_at)| mark.holds(*read_at) && mark.unnoticed())
     }
 
     /// Whether something it was made from has changed, by a change row.
@@ -150,7 +175,10 @@ mod tests {
     #[test]
     fn a_row_touches_only_what_was_read_before_it() {
         let floors = Arc::new(Floors::default());
-        let (old, new) = (Stamp::of(floors.mark("a.ts"), 4), Stamp::of(floors.mark("a.ts"), 5));
+        let (old, new) = (
+            Stamp::of(floors.mark("a.ts"), 4),
+            Stamp::of(floors.mark("a.ts"), 5),
+        );
         floors.raise(Some(&path("a.ts")), Some(5));
         assert!(!old.is_current() && old.is_overtaken());
         assert!(new.is_current() && !new.is_overtaken());
@@ -173,7 +201,11 @@ mod tests {
         let other = Stamp::of(floors.mark("bar"), 1);
         floors.raise(Some(&path("foo.gts")), Some(2));
         assert!(!alias.is_current());
-        assert!(other.is_current() || floors.slot("bar") == floors.slot("foo") || floors.slot("bar") == floors.slot("foo.gts"));
+        assert!(
+            other.is_current()
+                || floors.slot("bar") == floors.slot("foo")
+                || floors.slot("bar") == floors.slot("foo.gts")
+        );
     }
 
     #[test]

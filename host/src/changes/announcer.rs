@@ -1,5 +1,5 @@
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
@@ -7,7 +7,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
-use crate::database::{postgres_options, DatabaseError};
+use crate::database::{DatabaseError, postgres_options};
 
 /// One notification to be sent.
 #[derive(Clone, Debug)]
@@ -103,20 +103,40 @@ async fn run(url: String, mut jobs: mpsc::UnboundedReceiver<Job>, pid: Arc<Atomi
     }
 }
 
-async fn send(url: &str, slot: &mut Option<PgConnection>, waiting: &[Announcement], pid: &AtomicU32) -> Result<(), DatabaseError> {
+async fn send(
+    url: &str,
+    slot: &mut Option<PgConnection>,
+    waiting: &[Announcement],
+    pid: &AtomicU32,
+) -> Result<(), DatabaseError> {
     let connection = match slot {
         Some(connection) => connection,
         None => {
-            let mut connection = postgres_options(url)?.application_name("realm announcer").connect().await?;
-            let own: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut connection).await?;
+            let mut connection = postgres_options(url)?
+                .application_name("realm announcer")
+                .connect()
+                .await?;
+            let own: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
+                .fetch_one(&mut connection)
+                .await?;
             pid.store(own.cast_unsigned(), Ordering::SeqCst);
             slot.insert(connection)
         }
     };
-    let channels: Vec<&str> = waiting.iter().map(|announcement| announcement.channel).collect();
-    let payloads: Vec<&str> = waiting.iter().map(|announcement| announcement.payload.as_str()).collect();
+    let channels: Vec<&str> = waiting
+        .iter()
+        .map(|announcement| announcement.channel)
+        .collect();
+    let payloads: Vec<&str> = waiting
+        .iter()
+        .map(|announcement| announcement.payload.as_str())
+        .collect();
     let sql = "SELECT count(pg_notify(channel, payload)) FROM unnest($1::text[], $2::text[]) AS batch (channel, payload)";
-    let sent = sqlx::query(sql).bind(channels).bind(payloads).execute(&mut *connection).await;
+    let sent = sqlx::query(sql)
+        .bind(channels)
+        .bind(payloads)
+        .execute(&mut *connection)
+        .await;
     if sent.is_err()
         && let Some(connection) = slot.take()
     {

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use parking_lot::RwLock;
@@ -42,7 +42,9 @@ pub struct Hub {
 
 impl std::fmt::Debug for Hub {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Hub").field("realms", &self.trackers.read().len()).finish_non_exhaustive()
+        f.debug_struct("Hub")
+            .field("realms", &self.trackers.read().len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -50,7 +52,13 @@ impl Hub {
     /// A hub without realms and subscribers.
     #[must_use]
     pub fn new(database: Database, announcer: Announcer) -> Self {
-        Self { database, trackers: RwLock::default(), urls: RwLock::default(), subscribers: RwLock::default(), announcer }
+        Self {
+            database,
+            trackers: RwLock::default(),
+            urls: RwLock::default(),
+            subscribers: RwLock::default(),
+            announcer,
+        }
     }
 
     /// Adds a subscriber; those added earlier are called earlier.
@@ -60,7 +68,9 @@ impl Hub {
 
     /// Follows a realm.
     pub fn track(&self, url: &RealmUrl, tracker: Arc<Tracker>) {
-        self.urls.write().insert(url.as_str().to_owned(), Arc::clone(&tracker));
+        self.urls
+            .write()
+            .insert(url.as_str().to_owned(), Arc::clone(&tracker));
         self.trackers.write().insert(tracker.realm, tracker);
     }
 
@@ -68,7 +78,11 @@ impl Hub {
     pub fn forget(&self, url: &RealmUrl, realm: RealmId) {
         self.urls.write().remove(url.as_str());
         self.trackers.write().remove(&realm);
-        self.tell(Invalidation { realm, path: None, generation: None });
+        self.tell(Invalidation {
+            realm,
+            path: None,
+            generation: None,
+        });
     }
 
     /// The realms that are followed.
@@ -79,7 +93,10 @@ impl Hub {
     /// How many realms' leases have run out.
     #[must_use]
     pub fn expired(&self, now: BootTime, lease: Duration) -> usize {
-        self.tracked().iter().filter(|tracker| tracker.freshness(now, lease) != Freshness::Leased).count()
+        self.tracked()
+            .iter()
+            .filter(|tracker| tracker.freshness(now, lease) != Freshness::Leased)
+            .count()
     }
 
     pub(super) fn tell_registry(&self) {
@@ -106,13 +123,26 @@ impl Hub {
             if row.generation > applied + 1 {
                 break;
             }
-            self.tell(Invalidation { realm, path: row.path.as_ref(), generation: Some(row.generation) });
+            self.tell(Invalidation {
+                realm,
+                path: row.path.as_ref(),
+                generation: Some(row.generation),
+            });
             applied = row.generation;
         }
         // Rows that are gone (pruned, or more than one read gives) stand for the whole realm.
         if applied < seen.generation {
-            warn!(realm = realm.0, applied, generation = seen.generation, "the log does not reach back: treating the whole realm as changed");
-            self.tell(Invalidation { realm, path: None, generation: Some(seen.generation) });
+            warn!(
+                realm = realm.0,
+                applied,
+                generation = seen.generation,
+                "the log does not reach back: treating the whole realm as changed"
+            );
+            self.tell(Invalidation {
+                realm,
+                path: None,
+                generation: Some(seen.generation),
+            });
             applied = seen.generation;
         }
         tracker.publish(applied);
@@ -131,7 +161,10 @@ impl Hub {
         }
         let number = tracker.reads_begun.fetch_add(1, Ordering::SeqCst) + 1;
         let sent = BootTime::now();
-        let seen = self.database.changes_since(tracker.realm, tracker.applied()).await;
+        let seen = self
+            .database
+            .changes_since(tracker.realm, tracker.applied())
+            .await;
         let seen = seen.inspect_err(|_| tracker.fail(BootTime::now()))?;
         if let Some(seen) = seen {
             self.apply(tracker, &seen);
@@ -153,7 +186,11 @@ impl Hub {
         };
         let tracker = self.urls.read().get(&payload.realm).cloned()?;
         let applying = tracker.applying.lock();
-        self.tell(Invalidation { realm: tracker.realm, path: payload.path.as_ref(), generation: None });
+        self.tell(Invalidation {
+            realm: tracker.realm,
+            path: payload.path.as_ref(),
+            generation: None,
+        });
         drop(applying);
         Some(tracker)
     }
@@ -161,6 +198,10 @@ impl Hub {
     /// Drops everything that is kept of a realm, because nobody knows what a commit did.
     pub fn doubt(&self, tracker: &Tracker) {
         let _applying = tracker.applying.lock();
-        self.tell(Invalidation { realm: tracker.realm, path: None, generation: None });
+        self.tell(Invalidation {
+            realm: tracker.realm,
+            path: None,
+            generation: None,
+        });
     }
 }

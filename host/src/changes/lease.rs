@@ -9,7 +9,12 @@ use crate::realm::Generation;
 
 /// Keeps the lease: every third of it, one statement asks for the generations of what this replica has mounted, so
 /// that a notification that never came costs no more than the lease. Ends never.
-pub async fn keep(database: Database, hub: Arc<Hub>, lease: Duration, registry: impl Fn() -> Generation + Send) {
+pub async fn keep(
+    database: Database,
+    hub: Arc<Hub>,
+    lease: Duration,
+    registry: impl Fn() -> Generation + Send,
+) {
     let mut ticks = tokio::time::interval(lease / 3);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -20,7 +25,11 @@ pub async fn keep(database: Database, hub: Arc<Hub>, lease: Duration, registry: 
     }
 }
 
-async fn poll(database: &Database, hub: &Hub, registry: &(impl Fn() -> Generation + Send)) -> Result<(), DatabaseError> {
+async fn poll(
+    database: &Database,
+    hub: &Hub,
+    registry: &(impl Fn() -> Generation + Send),
+) -> Result<(), DatabaseError> {
     let trackers = hub.tracked();
     let realms: Vec<_> = trackers.iter().map(|tracker| tracker.realm).collect();
     // The lease runs from before the statement was sent: what commits while it travels is not covered.
@@ -34,7 +43,11 @@ async fn poll(database: &Database, hub: &Hub, registry: &(impl Fn() -> Generatio
         hub.tell_registry();
     }
     for tracker in trackers {
-        match found.realms.iter().find(|(realm, _)| *realm == tracker.realm) {
+        match found
+            .realms
+            .iter()
+            .find(|(realm, _)| *realm == tracker.realm)
+        {
             Some((_, generation)) if *generation <= tracker.applied() => tracker.verify(sent),
             Some(_) => hub.catch_up(&tracker).await?,
             // Deleted: the registry's change has been told of above.

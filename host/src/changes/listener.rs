@@ -8,8 +8,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::{Hub, Tracker, FILE_CHANGES, REGISTRY};
-use crate::database::{postgres_options, Database, DatabaseError};
+use super::{FILE_CHANGES, Hub, REGISTRY, Tracker};
+use crate::database::{Database, DatabaseError, postgres_options};
 use crate::realm::RealmId;
 
 /// Whether notifications arrive.
@@ -58,13 +58,25 @@ const BUFFER: usize = 16_384;
 ///
 /// # Errors
 /// When the database takes LISTEN but delivers nothing, as a pooler in transaction mode does.
-pub async fn listen(url: &str, database: &Database, hub: Arc<Hub>) -> Result<Listening, DatabaseError> {
+pub async fn listen(
+    url: &str,
+    database: &Database,
+    hub: Arc<Hub>,
+) -> Result<Listening, DatabaseError> {
     let Database::Postgres(pool) = database else {
-        return Err(DatabaseError::Refused("only a Postgres notifies".to_owned()));
+        return Err(DatabaseError::Refused(
+            "only a Postgres notifies".to_owned(),
+        ));
     };
     let (state, watched) = watch::channel((ListenerState::Lost, Instant::now()));
     let ping = format!("realm_ping_{:016x}", rand::random::<u64>());
-    let listener = Listener { url: url.to_owned(), ping, pool: pool.clone(), hub, state };
+    let listener = Listener {
+        url: url.to_owned(),
+        ping,
+        pool: pool.clone(),
+        hub,
+        state,
+    };
     let (mut session, first) = listener.connect().await?;
     if !session.answered(first).await {
         return Err(DatabaseError::Refused(
@@ -179,13 +191,28 @@ impl Listener {
         listener.ignore_pool_close_event(true);
         // Otherwise it would reconnect by itself and never tell of the gap.
         listener.eager_reconnect(false);
-        listener.listen_all([FILE_CHANGES, REGISTRY, &self.ping]).await?;
+        listener
+            .listen_all([FILE_CHANGES, REGISTRY, &self.ping])
+            .await?;
         let (sender, notifications) = mpsc::channel(BUFFER);
         let first = Instant::now();
         let alive = Arc::new(Mutex::new(first));
-        let receiver = tokio::spawn(receive(listener, sender, self.ping.clone(), Arc::clone(&alive)));
+        let receiver = tokio::spawn(receive(
+            listener,
+            sender,
+            self.ping.clone(),
+            Arc::clone(&alive),
+        ));
         let pinger = tokio::spawn(ping(self.pool.clone(), self.ping.clone()));
-        Ok((Session { notifications, alive, receiver, pinger }, first))
+        Ok((
+            Session {
+                notifications,
+                alive,
+                receiver,
+                pinger,
+            },
+            first,
+        ))
     }
 
     /// Obeys what comes until nothing does any more.
@@ -200,7 +227,10 @@ impl Listener {
                     return;
                 }
                 Err(_) if session.silent_for() >= SILENCE => {
-                    warn!(seconds = SILENCE.as_secs(), "no sign of life from the listening connection: giving it up");
+                    warn!(
+                        seconds = SILENCE.as_secs(),
+                        "no sign of life from the listening connection: giving it up"
+                    );
                     return;
                 }
                 Err(_) => {}
@@ -241,7 +271,12 @@ impl Listener {
 }
 
 /// Reads the connection until it breaks. Runs in a task of its own and is never cancelled inside a wait that goes on.
-async fn receive(mut listener: PgListener, sender: mpsc::Sender<PgNotification>, ping: String, alive: Arc<Mutex<Instant>>) {
+async fn receive(
+    mut listener: PgListener,
+    sender: mpsc::Sender<PgNotification>,
+    ping: String,
+    alive: Arc<Mutex<Instant>>,
+) {
     loop {
         match listener.try_recv().await {
             Ok(Some(notification)) => {
@@ -262,7 +297,10 @@ async fn receive(mut listener: PgListener, sender: mpsc::Sender<PgNotification>,
 
 async fn ping(pool: sqlx::PgPool, channel: String) {
     loop {
-        let sent = sqlx::query("SELECT pg_notify($1, '')").bind(&channel).execute(&pool).await;
+        let sent = sqlx::query("SELECT pg_notify($1, '')")
+            .bind(&channel)
+            .execute(&pool)
+            .await;
         if let Err(error) = sent {
             warn!(%error, "could not ping the listener");
         }

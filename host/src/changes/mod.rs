@@ -14,6 +14,8 @@ pub use self::announcer::{Announcement, Announcer};
 pub use self::clock::BootTime;
 pub use self::hub::{Hub, Invalidation, Subscriber};
 pub use self::lease::keep as keep_lease;
-pub use self::listener::{listen, Listening, ListenerState};
-pub use self::payload::{payloads, Malformed, Payload, FILE_CHANGES, MAX_PATHS, MAX_PAYLOAD_BYTES, REGISTRY};
+pub use self::listener::{ListenerState, Listening, listen};
+pub use self::payload::{
+    FILE_CHANGES, MAX_PATHS, MAX_PAYLOAD_BYTES, Malformed, Payload, REGISTRY, payloads,
+};
 pub use self::tracker::{Freshness, Tracker};

@@ -53,7 +53,10 @@ impl Payload {
             "*" => None,
             path => Some(LocalPath::new(path).map_err(Malformed::Path)?),
         };
-        Ok(Self { realm: realm.to_owned(), path })
+        Ok(Self {
+            realm: realm.to_owned(),
+            path,
+        })
     }
 }
 
@@ -65,7 +68,14 @@ pub fn payloads(realm: &RealmUrl, paths: Option<&[LocalPath]>) -> Vec<String> {
     match paths {
         Some(paths) if paths.len() <= MAX_PATHS => {
             let each: Vec<_> = paths.iter().map(|path| format!("{realm}:{path}")).collect();
-            if each.iter().all(|payload| payload.len() <= MAX_PAYLOAD_BYTES) { each } else { all() }
+            if each
+                .iter()
+                .all(|payload| payload.len() <= MAX_PAYLOAD_BYTES)
+            {
+                each
+            } else {
+                all()
+            }
         }
         _ => all(),
     }
@@ -73,11 +83,12 @@ pub fn payloads(realm: &RealmUrl, paths: Option<&[LocalPath]>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{payloads, Malformed, Payload, MAX_PATHS, MAX_PAYLOAD_BYTES};
+    use super::{MAX_PATHS, MAX_PAYLOAD_BYTES, Malformed, Payload, payloads};
     use crate::realm::{LocalPath, PathError, RealmUrl};
 
     fn ok(text: &str) -> (String, Option<String>) {
-        let payload = Payload::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let payload =
+            Payload::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"));
         (payload.realm, payload.path.map(|path| path.to_string()))
     }
 
@@ -85,11 +96,31 @@ mod tests {
     fn the_grammar() {
         let cases: &[(&str, &str, Option<&str>)] = &[
             ("http://h/r/:a.ts", "http://h/r/", Some("a.ts")),
-            ("http://localhost:4201/r/:a/b.ts", "http://localhost:4201/r/", Some("a/b.ts")),
-            ("http://localhost:4201/:a.ts", "http://localhost:4201/", Some("a.ts")),
-            ("http://[::1]:4201/r/:a.ts", "http://[::1]:4201/r/", Some("a.ts")),
-            ("@cardstack/base/:card-api.gts", "@cardstack/base/", Some("card-api.gts")),
-            ("http://h/r/:foo/a:b.json", "http://h/r/", Some("foo/a:b.json")),
+            (
+                "http://localhost:4201/r/:a/b.ts",
+                "http://localhost:4201/r/",
+                Some("a/b.ts"),
+            ),
+            (
+                "http://localhost:4201/:a.ts",
+                "http://localhost:4201/",
+                Some("a.ts"),
+            ),
+            (
+                "http://[::1]:4201/r/:a.ts",
+                "http://[::1]:4201/r/",
+                Some("a.ts"),
+            ),
+            (
+                "@cardstack/base/:card-api.gts",
+                "@cardstack/base/",
+                Some("card-api.gts"),
+            ),
+            (
+                "http://h/r/:foo/a:b.json",
+                "http://h/r/",
+                Some("foo/a:b.json"),
+            ),
             ("http://h/r/:x/:y", "http://h/r/", Some("x/:y")),
             ("http://h/r/::y", "http://h/r/", Some(":y")),
             ("http://h/r/:a b.ts", "http://h/r/", Some("a b.ts")),
@@ -100,10 +131,18 @@ mod tests {
             ("http://h/r/:a/*", "http://h/r/", Some("a/*")),
         ];
         for (text, realm, path) in cases {
-            assert_eq!(ok(text), ((*realm).to_owned(), path.map(str::to_owned)), "{text}");
+            assert_eq!(
+                ok(text),
+                ((*realm).to_owned(), path.map(str::to_owned)),
+                "{text}"
+            );
         }
         let long = format!("http://h/{}/:a.ts", "x".repeat(9000));
-        assert_eq!(ok(&long).1.as_deref(), Some("a.ts"), "a length that Postgres would refuse is still read");
+        assert_eq!(
+            ok(&long).1.as_deref(),
+            Some("a.ts"),
+            "a length that Postgres would refuse is still read"
+        );
     }
 
     #[test]
@@ -117,25 +156,49 @@ mod tests {
             (b"http://h/r/:", Malformed::Empty("path")),
             (b"http://h/r/:\xc3", Malformed::NotUtf8),
             (&"http://h/r/:日本".as_bytes()[..14], Malformed::NotUtf8),
-            (b"http://h/r/:../x", Malformed::Path(PathError::DotSegment("..".into()))),
-            (b"http://h/r/:a//b", Malformed::Path(PathError::EmptySegment)),
+            (
+                b"http://h/r/:../x",
+                Malformed::Path(PathError::DotSegment("..".into())),
+            ),
+            (
+                b"http://h/r/:a//b",
+                Malformed::Path(PathError::EmptySegment),
+            ),
         ];
         for (bytes, expected) in cases {
-            assert_eq!(&Payload::parse(bytes).unwrap_err(), expected, "{}", String::from_utf8_lossy(bytes));
+            assert_eq!(
+                &Payload::parse(bytes).unwrap_err(),
+                expected,
+                "{}",
+                String::from_utf8_lossy(bytes)
+            );
         }
     }
 
     #[test]
     fn a_commit_that_does_not_fit_announces_the_whole_realm() {
         let realm = RealmUrl::parse("http://h/r/").unwrap();
-        let paths = |count: usize| (0..count).map(|number| LocalPath::new(&format!("{number}.ts")).unwrap()).collect::<Vec<_>>();
+        let paths = |count: usize| {
+            (0..count)
+                .map(|number| LocalPath::new(&format!("{number}.ts")).unwrap())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(payloads(&realm, Some(&paths(MAX_PATHS))).len(), MAX_PATHS);
-        assert_eq!(payloads(&realm, Some(&paths(MAX_PATHS + 1))), ["http://h/r/:*"]);
+        assert_eq!(
+            payloads(&realm, Some(&paths(MAX_PATHS + 1))),
+            ["http://h/r/:*"]
+        );
         assert_eq!(payloads(&realm, None), ["http://h/r/:*"]);
-        let long = RealmUrl::parse(&format!("http://h/{}/", "x".repeat(RealmUrl::MAX_BYTES - 10))).unwrap();
+        let long = RealmUrl::parse(&format!(
+            "http://h/{}/",
+            "x".repeat(RealmUrl::MAX_BYTES - 10)
+        ))
+        .unwrap();
         let longest = LocalPath::new(&"y".repeat(LocalPath::MAX_BYTES)).unwrap();
         for payload in payloads(&long, Some(&[longest])) {
-            assert!(payload.len() <= MAX_PAYLOAD_BYTES && Payload::parse(payload.as_bytes()).is_ok());
+            assert!(
+                payload.len() <= MAX_PAYLOAD_BYTES && Payload::parse(payload.as_bytes()).is_ok()
+            );
         }
     }
 }

@@ -91,6 +91,10 @@ impl Tracker {
     #[must_use]
     pub fn freshness(&self, now: BootTime, lease: Duration) -> Freshness {
         let age = now.since(BootTime::from_nanos(self.verified.load(Ordering::SeqCst)));
-        if age <= lease { Freshness::Leased } else { Freshness::Expired(age.saturating_sub(lease)) }
+        if age <= lease {
+            Freshness::Leased
+        } else {
+            Freshness::Expired(age.saturating_sub(lease))
+        }
     }
 }

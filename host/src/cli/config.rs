@@ -1,4 +1,4 @@
-use serde_json::{json, Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Context;
 use crate::config::Config;
@@ -6,12 +6,30 @@ use crate::config::Config;
 pub(super) fn run(context: &Context) -> anyhow::Result<()> {
     let raw = context.settings.raw()?;
     if context.json {
-        let all: Map<String, Value> = raw.iter().map(|(setting, value)| (setting.key.to_owned(), json!({ "value": value.text, "source": value.source.to_string() }))).collect();
+        let all: Map<String, Value> = raw
+            .iter()
+            .map(|(setting, value)| {
+                (
+                    setting.key.to_owned(),
+                    json!({ "value": value.text, "source": value.source.to_string() }),
+                )
+            })
+            .collect();
         println!("{}", Value::Object(all));
     } else {
         for (setting, value) in raw.iter() {
-            let text = if value.text.is_empty() { "-" } else { &value.text };
-            println!("{:<22} {:<18} {:<12} {}", setting.key, text, value.source.to_string(), setting.help);
+            let text = if value.text.is_empty() {
+                "-"
+            } else {
+                &value.text
+            };
+            println!(
+                "{:<22} {:<18} {:<12} {}",
+                setting.key,
+                text,
+                value.source.to_string(),
+                setting.help
+            );
         }
     }
     Config::new(&raw)?;

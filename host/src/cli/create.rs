@@ -1,7 +1,7 @@
 use serde_json::json;
 
-use super::target::Target;
 use super::Context;
+use super::target::Target;
 use crate::realm::RealmUrl;
 
 #[derive(Debug, clap::Args)]

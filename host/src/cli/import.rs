@@ -7,8 +7,8 @@ use notify::Watcher as _;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::target::{tag, Edit, Target};
-use super::{folder, Context};
+use super::target::{Edit, Target, tag};
+use super::{Context, folder};
 use crate::realm::RealmUrl;
 
 #[derive(Debug, clap::Args)]
@@ -60,7 +60,9 @@ pub(super) async fn sync(context: &Context, args: SyncArgs) -> anyhow::Result<()
         }
     })?;
     if args.watch {
-        watcher.watch(&dir, notify::RecursiveMode::Recursive).with_context(|| format!("watching {}", dir.display()))?;
+        watcher
+            .watch(&dir, notify::RecursiveMode::Recursive)
+            .with_context(|| format!("watching {}", dir.display()))?;
     }
     report(context, &url, bring(&target, &dir, &url, true).await?);
     while args.watch {
@@ -81,7 +83,9 @@ pub(super) async fn sync(context: &Context, args: SyncArgs) -> anyhow::Result<()
 
 /// Brings the folder's files to the realm; with `exactly`, takes away what the folder has not.
 async fn bring(target: &Target, dir: &Path, url: &RealmUrl, exactly: bool) -> anyhow::Result<Done> {
-    let dir = dir.canonicalize().with_context(|| format!("{}", dir.display()))?;
+    let dir = dir
+        .canonicalize()
+        .with_context(|| format!("{}", dir.display()))?;
     let local = folder::files(&dir)?;
     let known = target.files(url).await?;
     let mut done = Done::default();
@@ -97,7 +101,9 @@ async fn bring(target: &Target, dir: &Path, url: &RealmUrl, exactly: bool) -> an
             continue;
         }
         if batch.len() >= FILES || size + bytes.len() > BYTES {
-            target.commit(url, std::mem::take(&mut batch), &known).await?;
+            target
+                .commit(url, std::mem::take(&mut batch), &known)
+                .await?;
             size = 0;
         }
         size += bytes.len();
@@ -113,8 +119,14 @@ async fn bring(target: &Target, dir: &Path, url: &RealmUrl, exactly: bool) -> an
 
 fn report(context: &Context, url: &RealmUrl, done: Done) {
     if context.json {
-        println!("{}", json!({ "realm": url.as_str(), "files": done.files, "bytes": done.bytes, "removed": done.removed }));
+        println!(
+            "{}",
+            json!({ "realm": url.as_str(), "files": done.files, "bytes": done.bytes, "removed": done.removed })
+        );
     } else {
-        eprintln!("{url}: {} files written ({} bytes), {} removed", done.files, done.bytes, done.removed);
+        eprintln!(
+            "{url}: {} files written ({} bytes), {} removed",
+            done.files, done.bytes, done.removed
+        );
     }
 }

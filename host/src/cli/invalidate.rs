@@ -1,5 +1,5 @@
-use super::target::Target;
 use super::Context;
+use super::target::Target;
 use crate::realm::{LocalPath, RealmUrl};
 
 #[derive(Debug, clap::Args)]
@@ -12,9 +12,15 @@ pub(super) struct Args {
 
 pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<()> {
     let url = RealmUrl::parse(&args.url)?;
-    let paths: Vec<_> = args.paths.iter().map(|path| LocalPath::new(path)).collect::<Result<_, _>>()?;
+    let paths: Vec<_> = args
+        .paths
+        .iter()
+        .map(|path| LocalPath::new(path))
+        .collect::<Result<_, _>>()?;
     let target = Target::find(context).await?;
-    target.invalidate(&url, (!paths.is_empty()).then_some(paths)).await?;
+    target
+        .invalidate(&url, (!paths.is_empty()).then_some(paths))
+        .await?;
     target.finish().await;
     Ok(())
 }

@@ -9,9 +9,17 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
     let (_, realms) = database.registry().await?;
     for realm in realms {
         if context.json {
-            println!("{}", json!({ "url": realm.url.as_str(), "kind": realm.kind.as_str(), "generation": realm.generation, "folder": realm.folder }));
+            println!(
+                "{}",
+                json!({ "url": realm.url.as_str(), "kind": realm.kind.as_str(), "generation": realm.generation, "folder": realm.folder })
+            );
         } else {
-            println!("{:<12} {:>8}  {}", realm.kind.as_str(), realm.generation, realm.url);
+            println!(
+                "{:<12} {:>8}  {}",
+                realm.kind.as_str(),
+                realm.generation,
+                realm.url
+            );
         }
     }
     Ok(())

@@ -66,10 +66,17 @@ struct Context {
 pub fn main() -> ExitCode {
     // Usage errors exit with 2, in clap's own words.
     let cli = Cli::parse();
-    let context = Context { json: cli.json, host: cli.host, settings: cli.settings };
+    let context = Context {
+        json: cli.json,
+        host: cli.host,
+        settings: cli.settings,
+    };
     let serving = matches!(cli.command, Command::Serve(_));
     crate::telemetry::log_to_stderr(if serving { "info,sqlx=warn" } else { "warn" });
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
     };
@@ -91,5 +98,9 @@ pub fn main() -> ExitCode {
 
 fn failed(error: &anyhow::Error) -> ExitCode {
     eprintln!("error: {error:#}");
-    if error.is::<crate::config::ConfigError>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+    if error.is::<crate::config::ConfigError>() {
+        ExitCode::from(2)
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -15,7 +15,11 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<()> {
-    let options = Options { config: context.settings.config()?, folders: args.dirs, migrate: !args.no_migrate };
+    let options = Options {
+        config: context.settings.config()?,
+        folders: args.dirs,
+        migrate: !args.no_migrate,
+    };
     let stop = Stop::new();
     tokio::spawn(stop_on_signal(stop.clone()));
     let metrics = telemetry::collect_metrics()?;
@@ -33,8 +37,13 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<()> {
 
 /// The first signal asks to stop, the second does not wait.
 async fn stop_on_signal(stop: Stop) {
-    use tokio::signal::unix::{signal, SignalKind};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else { return };
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        return;
+    };
     for last in [false, true] {
         tokio::select! {
             _ = interrupt.recv() => {}

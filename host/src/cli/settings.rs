@@ -22,8 +22,19 @@ impl SettingsArgs {
 impl Args for SettingsArgs {
     fn augment_args(command: clap::Command) -> clap::Command {
         SETTINGS.iter().fold(command, |command, setting| {
-            let help = if setting.default.is_empty() { setting.help.to_owned() } else { format!("{} [default: {}]", setting.help, setting.default) };
-            command.arg(Arg::new(setting.key).long(setting.key).value_name("VALUE").help(help).help_heading("Settings").global(true))
+            let help = if setting.default.is_empty() {
+                setting.help.to_owned()
+            } else {
+                format!("{} [default: {}]", setting.help, setting.default)
+            };
+            command.arg(
+                Arg::new(setting.key)
+                    .long(setting.key)
+                    .value_name("VALUE")
+                    .help(help)
+                    .help_heading("Settings")
+                    .global(true),
+            )
         })
     }
 
@@ -34,7 +45,12 @@ impl Args for SettingsArgs {
 
 impl FromArgMatches for SettingsArgs {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let given = SETTINGS.iter().filter_map(|setting| Some((setting.key.to_owned(), matches.get_one::<String>(setting.key)?.clone())));
+        let given = SETTINGS.iter().filter_map(|setting| {
+            Some((
+                setting.key.to_owned(),
+                matches.get_one::<String>(setting.key)?.clone(),
+            ))
+        });
         Ok(Self(given.collect()))
     }
 

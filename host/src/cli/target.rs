@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::{bail, Context as _};
+use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use reqwest::{Client, Method, RequestBuilder, Response};
-use serde_json::{json, Value};
+use serde_json::{Value, json};
 
 use super::Context;
 use crate::host::{Core, DataFolder};
@@ -36,23 +36,41 @@ impl Target {
         let config = context.settings.config()?;
         let client = Client::builder().build()?;
         if let Some(host) = &context.host {
-            return Ok(Self::Http(Http { client, base: host.trim_end_matches('/').to_owned() }));
+            return Ok(Self::Http(Http {
+                client,
+                base: host.trim_end_matches('/').to_owned(),
+            }));
         }
         if let Some(address) = DataFolder::running(&config.data_dir) {
-            let alive = client.get(format!("{}/_health", address.url)).send().await.is_ok_and(|answer| answer.status().is_success());
+            let alive = client
+                .get(format!("{}/_health", address.url))
+                .send()
+                .await
+                .is_ok_and(|answer| answer.status().is_success());
             if alive {
-                return Ok(Self::Http(Http { client, base: address.url }));
+                return Ok(Self::Http(Http {
+                    client,
+                    base: address.url,
+                }));
             }
         }
         let folder = DataFolder::take(&config)?;
-        Ok(Self::Direct(Box::new(Direct { core: Core::open(&config, true).await?, _folder: folder })))
+        Ok(Self::Direct(Box::new(Direct {
+            core: Core::open(&config, true).await?,
+            _folder: folder,
+        })))
     }
 
     pub(super) async fn create(&self, url: &RealmUrl) -> anyhow::Result<()> {
         match self {
             Self::Http(http) => {
                 let body = json!({ "data": { "attributes": { "url": url.as_str() } } });
-                http.send(http.client.post(format!("{}/_create-realm", http.base)).body(body.to_string())).await?;
+                http.send(
+                    http.client
+                        .post(format!("{}/_create-realm", http.base))
+                        .body(body.to_string()),
+                )
+                .await?;
             }
             Self::Direct(direct) => {
                 direct.core.lifecycle.create(url.clone()).await?;
@@ -62,38 +80,82 @@ impl Target {
     }
 
     /// The realm's files with their tags.
-    pub(super) async fn files(&self, realm: &RealmUrl) -> anyhow::Result<BTreeMap<LocalPath, String>> {
+    pub(super) async fn files(
+        &self,
+        realm: &RealmUrl,
+    ) -> anyhow::Result<BTreeMap<LocalPath, String>> {
         match self {
             Self::Http(http) => http.files(realm).await,
             Self::Direct(direct) => {
                 let mounted = direct.mounted(realm)?;
-                let listed = direct.core.database.list(mounted.id, "").await?.context("the realm is gone")?;
-                Ok(listed.files.into_iter().map(|file| (file.path, file.blob.short())).collect())
+                let listed = direct
+                    .core
+                    .database
+                    .list(mounted.id, "")
+                    .await?
+                    .context("the realm is gone")?;
+                Ok(listed
+                    .files
+                    .into_iter()
+                    .map(|file| (file.path, file.blob.short()))
+                    .collect())
             }
         }
     }
 
     /// Commits edits, all or nothing; `known` says what is there already.
-    pub(super) async fn commit(&self, realm: &RealmUrl, edits: Vec<Edit>, known: &BTreeMap<LocalPath, String>) -> anyhow::Result<()> {
+    pub(super) async fn commit(
+        &self,
+        realm: &RealmUrl,
+        edits: Vec<Edit>,
+        known: &BTreeMap<LocalPath, String>,
+    ) -> anyhow::Result<()> {
         match self {
             Self::Http(http) => http.commit(realm, edits, known).await,
             Self::Direct(direct) => {
-                let changes = edits.into_iter().map(|(path, bytes)| Change { path, bytes, condition: Condition::Any });
-                let set = WriteSet { changes: changes.collect(), agreed: Vec::new() };
-                direct.core.lifecycle.write(direct.mounted(realm)?, set).await?;
+                let changes = edits.into_iter().map(|(path, bytes)| Change {
+                    path,
+                    bytes,
+                    condition: Condition::Any,
+                });
+                let set = WriteSet {
+                    changes: changes.collect(),
+                    agreed: Vec::new(),
+                };
+                direct
+                    .core
+                    .lifecycle
+                    .write(direct.mounted(realm)?, set)
+                    .await?;
                 Ok(())
             }
         }
     }
 
-    pub(super) async fn invalidate(&self, realm: &RealmUrl, paths: Option<Vec<LocalPath>>) -> anyhow::Result<()> {
+    pub(super) async fn invalidate(
+        &self,
+        realm: &RealmUrl,
+        paths: Option<Vec<LocalPath>>,
+    ) -> anyhow::Result<()> {
         match self {
             Self::Http(http) => {
-                let urls = paths.map(|paths| paths.iter().map(|path| realm.join(path)).collect::<Vec<_>>());
+                let urls = paths.map(|paths| {
+                    paths
+                        .iter()
+                        .map(|path| realm.join(path))
+                        .collect::<Vec<_>>()
+                });
                 let body = json!({ "data": { "attributes": { "urls": urls } } });
-                http.send(http.realm(Method::POST, realm, "_invalidate").body(body.to_string())).await?;
+                http.send(
+                    http.realm(Method::POST, realm, "_invalidate")
+                        .body(body.to_string()),
+                )
+                .await?;
             }
-            Self::Direct(direct) => direct.core.lifecycle.invalidate(&*direct.mounted(realm)?, paths.as_deref()),
+            Self::Direct(direct) => direct
+                .core
+                .lifecycle
+                .invalidate(&*direct.mounted(realm)?, paths.as_deref()),
         }
         Ok(())
     }
@@ -108,39 +170,65 @@ impl Target {
 
 impl Direct {
     fn mounted(&self, realm: &RealmUrl) -> anyhow::Result<Arc<crate::registry::Mounted>> {
-        self.core.registry.get(realm).with_context(|| format!("there is no realm at {realm}; `realm create {realm}` makes one"))
+        self.core.registry.get(realm).with_context(|| {
+            format!("there is no realm at {realm}; `realm create {realm}` makes one")
+        })
     }
 }
 
 impl Http {
     /// A request to a realm, whatever socket its host is reached at.
     fn realm(&self, method: Method, realm: &RealmUrl, rest: &str) -> RequestBuilder {
-        let authority = realm.origin().split_once("://").map_or("", |(_, authority)| authority);
-        self.client.request(method, format!("{}{}{rest}", self.base, realm.path())).header("host", authority)
+        let authority = realm
+            .origin()
+            .split_once("://")
+            .map_or("", |(_, authority)| authority);
+        self.client
+            .request(method, format!("{}{}{rest}", self.base, realm.path()))
+            .header("host", authority)
     }
 
     async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
-        let answer = request.send().await.with_context(|| format!("asking the host at {}", self.base))?;
+        let answer = request
+            .send()
+            .await
+            .with_context(|| format!("asking the host at {}", self.base))?;
         if answer.status().is_success() {
             return Ok(answer);
         }
         let status = answer.status();
-        let body: Value = serde_json::from_str(&answer.text().await.unwrap_or_default()).unwrap_or_default();
-        let details = body["errors"].as_array().into_iter().flatten().filter_map(|error| error["detail"].as_str());
+        let body: Value =
+            serde_json::from_str(&answer.text().await.unwrap_or_default()).unwrap_or_default();
+        let details = body["errors"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|error| error["detail"].as_str());
         bail!("{status}: {}", details.collect::<Vec<_>>().join("; "))
     }
 
     async fn files(&self, realm: &RealmUrl) -> anyhow::Result<BTreeMap<LocalPath, String>> {
         let (mut files, mut folders) = (BTreeMap::new(), vec![String::new()]);
         while let Some(folder) = folders.pop() {
-            let answer = self.send(self.realm(Method::GET, realm, &folder).header("accept", "application/vnd.api+json")).await?;
+            let answer = self
+                .send(
+                    self.realm(Method::GET, realm, &folder)
+                        .header("accept", "application/vnd.api+json"),
+                )
+                .await?;
             let listing: Value = serde_json::from_str(&answer.text().await?)?;
             for entry in listing["data"].as_array().into_iter().flatten() {
                 let path = entry["attributes"]["path"].as_str().unwrap_or_default();
                 if entry["type"] == "folder" {
-                    folders.push(format!("{}/", LocalPath::new(path.trim_end_matches('/'))?.encode()));
+                    folders.push(format!(
+                        "{}/",
+                        LocalPath::new(path.trim_end_matches('/'))?.encode()
+                    ));
                 } else {
-                    let tag = entry["attributes"]["etag"].as_str().unwrap_or_default().trim_matches('"');
+                    let tag = entry["attributes"]["etag"]
+                        .as_str()
+                        .unwrap_or_default()
+                        .trim_matches('"');
                     files.insert(LocalPath::new(path)?, tag.to_owned());
                 }
             }
@@ -148,7 +236,12 @@ impl Http {
         Ok(files)
     }
 
-    async fn commit(&self, realm: &RealmUrl, edits: Vec<Edit>, known: &BTreeMap<LocalPath, String>) -> anyhow::Result<()> {
+    async fn commit(
+        &self,
+        realm: &RealmUrl,
+        edits: Vec<Edit>,
+        known: &BTreeMap<LocalPath, String>,
+    ) -> anyhow::Result<()> {
         let mut operations = Vec::new();
         for (path, bytes) in edits {
             let href = path.encode();
@@ -158,18 +251,27 @@ impl Http {
             };
             match std::str::from_utf8(&bytes) {
                 Ok(content) => {
-                    let op = if known.contains_key(&path) { "update" } else { "add" };
+                    let op = if known.contains_key(&path) {
+                        "update"
+                    } else {
+                        "add"
+                    };
                     operations.push(json!({ "op": op, "href": href, "data": { "type": "source", "attributes": { "content": content } } }));
                 }
                 // Bytes that are no text have no place in JSON: they go one by one.
                 Err(_) => {
-                    self.send(self.realm(Method::PUT, realm, &href).body(bytes)).await?;
+                    self.send(self.realm(Method::PUT, realm, &href).body(bytes))
+                        .await?;
                 }
             }
         }
         if !operations.is_empty() {
             let body = json!({ "atomic:operations": operations });
-            self.send(self.realm(Method::POST, realm, "_atomic").body(body.to_string())).await?;
+            self.send(
+                self.realm(Method::POST, realm, "_atomic")
+                    .body(body.to_string()),
+            )
+            .await?;
         }
         Ok(())
     }

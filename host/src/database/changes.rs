@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{now, on, within, Database, DatabaseError, Transaction, WriteTarget};
+use super::{Database, DatabaseError, Transaction, WriteTarget, now, on, within};
 use crate::realm::{Generation, LocalPath, RealmId};
 
 /// A committed change.
@@ -39,9 +39,15 @@ fn changes(rows: Vec<Columns>) -> Option<Changes> {
     let rows = rows.into_iter().filter_map(|(_, generation, path)| {
         // A path that is none any more (a rule has changed since) is covered by the whole realm.
         let path = path.and_then(|path| LocalPath::new(&path).ok());
-        Some(ChangeRow { generation: generation?, path })
+        Some(ChangeRow {
+            generation: generation?,
+            path,
+        })
     });
-    Some(Changes { generation, rows: rows.collect() })
+    Some(Changes {
+        generation,
+        rows: rows.collect(),
+    })
 }
 
 impl Database {
@@ -49,7 +55,11 @@ impl Database {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn changes_since(&self, realm: RealmId, after: Generation) -> Result<Option<Changes>, DatabaseError> {
+    pub async fn changes_since(
+        &self,
+        realm: RealmId,
+        after: Generation,
+    ) -> Result<Option<Changes>, DatabaseError> {
         let rows: Vec<Columns> = on!(self, pool => sqlx::query_as(SINCE).bind(realm.0).bind(after).fetch_all(pool).await)?;
         Ok(changes(rows))
     }
@@ -61,7 +71,9 @@ impl Database {
     pub async fn prune_changes(&self, age: Duration) -> Result<u64, DatabaseError> {
         let before = now() - i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
         let sql = "DELETE FROM changes WHERE created_at < $1";
-        Ok(on!(self, pool => sqlx::query(sql).bind(before).execute(pool).await.map(|done| done.rows_affected()))?)
+        Ok(
+            on!(self, pool => sqlx::query(sql).bind(before).execute(pool).await.map(|done| done.rows_affected()))?,
+        )
     }
 }
 
@@ -70,11 +82,19 @@ impl Transaction {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn log_change(&mut self, target: WriteTarget, paths: Option<&[LocalPath]>) -> Result<Generation, DatabaseError> {
+    pub async fn log_change(
+        &mut self,
+        target: WriteTarget,
+        paths: Option<&[LocalPath]>,
+    ) -> Result<Generation, DatabaseError> {
         let sql = "UPDATE realms SET generation = generation + 1, updated_at = $2 WHERE id = $1 RETURNING generation";
         let generation: i64 = within!(self, c => sqlx::query_scalar(sql).bind(target.id.0).bind(now()).fetch_one(c).await)?;
-        let insert = "INSERT INTO changes (realm_id, generation, path, created_at) VALUES ($1, $2, $3, $4)";
-        let rows: Vec<Option<&str>> = paths.map_or_else(|| vec![None], |paths| paths.iter().map(|path| Some(path.as_str())).collect());
+        let insert =
+            "INSERT INTO changes (realm_id, generation, path, created_at) VALUES ($1, $2, $3, $4)";
+        let rows: Vec<Option<&str>> = paths.map_or_else(
+            || vec![None],
+            |paths| paths.iter().map(|path| Some(path.as_str())).collect(),
+        );
         for path in rows {
             within!(self, c => sqlx::query(insert).bind(target.id.0).bind(generation).bind(path).bind(now()).execute(c).await.map(drop))?;
         }
@@ -85,8 +105,13 @@ impl Transaction {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn changes_since(&mut self, realm: RealmId, after: Generation) -> Result<Option<Changes>, DatabaseError> {
-        let rows: Vec<Columns> = within!(self, c => sqlx::query_as(SINCE).bind(realm.0).bind(after).fetch_all(c).await)?;
+    pub async fn changes_since(
+        &mut self,
+        realm: RealmId,
+        after: Generation,
+    ) -> Result<Option<Changes>, DatabaseError> {
+        let rows: Vec<Columns> =
+            within!(self, c => sqlx::query_as(SINCE).bind(realm.0).bind(after).fetch_all(c).await)?;
         Ok(changes(rows))
     }
 }

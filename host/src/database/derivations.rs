@@ -1,7 +1,7 @@
 //! Derivations: outputs of guest calls, keyed by what determined them.
 
 use super::files::blob_hash;
-use super::{now, on, within, Database, DatabaseError};
+use super::{Database, DatabaseError, now, on, within};
 use crate::realm::{BlobHash, RealmId};
 
 /// One piece of an output: the contents (`""`), its source map (`map`), or an asset (its suffix).
@@ -59,11 +59,17 @@ impl Database {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn derivations(&self, key: BlobHash, realm: RealmId) -> Result<Vec<DerivationRow>, DatabaseError> {
+    pub async fn derivations(
+        &self,
+        key: BlobHash,
+        realm: RealmId,
+    ) -> Result<Vec<DerivationRow>, DatabaseError> {
         let sql = "SELECT id, reads, outcome FROM derivations WHERE key = $1 AND (realm_id IS NULL OR realm_id = $2) ORDER BY id DESC";
-        let rows: Vec<(i64, String, String)> =
-            on!(self, pool => sqlx::query_as(sql).bind(key.as_bytes()).bind(realm.0).fetch_all(pool).await)?;
-        Ok(rows.into_iter().map(|(id, reads, outcome)| DerivationRow { id, reads, outcome }).collect())
+        let rows: Vec<(i64, String, String)> = on!(self, pool => sqlx::query_as(sql).bind(key.as_bytes()).bind(realm.0).fetch_all(pool).await)?;
+        Ok(rows
+            .into_iter()
+            .map(|(id, reads, outcome)| DerivationRow { id, reads, outcome })
+            .collect())
     }
 
     /// The parts of a derivation.
@@ -73,8 +79,18 @@ impl Database {
     pub async fn derivation_parts(&self, id: i64) -> Result<Vec<Part>, DatabaseError> {
         let sql = "SELECT p.part, p.media_type, p.blob, b.bytes FROM derivation_parts p JOIN blobs b ON b.hash = p.blob
                    WHERE p.derivation_id = $1 ORDER BY p.part";
-        let rows: Vec<(String, String, Vec<u8>, Vec<u8>)> = on!(self, pool => sqlx::query_as(sql).bind(id).fetch_all(pool).await)?;
-        rows.into_iter().map(|(part, media_type, blob, bytes)| Ok(Part { part, media_type, blob: blob_hash(&blob)?, bytes })).collect()
+        let rows: Vec<(String, String, Vec<u8>, Vec<u8>)> =
+            on!(self, pool => sqlx::query_as(sql).bind(id).fetch_all(pool).await)?;
+        rows.into_iter()
+            .map(|(part, media_type, blob, bytes)| {
+                Ok(Part {
+                    part,
+                    media_type,
+                    blob: blob_hash(&blob)?,
+                    bytes,
+                })
+            })
+            .collect()
     }
 
     /// Stores a derivation with its parts, unless the same one is there.
@@ -82,7 +98,11 @@ impl Database {
     /// # Errors
     /// When the database is away.
     pub async fn store_derivation(&self, new: &NewDerivation<'_>) -> Result<(), DatabaseError> {
-        let mut blobs: Vec<(BlobHash, &[u8])> = new.parts.iter().map(|part| (part.blob, part.bytes.as_slice())).collect();
+        let mut blobs: Vec<(BlobHash, &[u8])> = new
+            .parts
+            .iter()
+            .map(|part| (part.blob, part.bytes.as_slice()))
+            .collect();
         blobs.extend(new.input_bytes.map(|bytes| (new.input, bytes)));
         blobs.sort_unstable_by_key(|(hash, _)| *hash);
         blobs.dedup_by_key(|(hash, _)| *hash);

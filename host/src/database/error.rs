@@ -8,7 +8,9 @@ pub enum DatabaseError {
     #[error("another writer has held the realm's write lock for longer than {0:?}")]
     Locked(std::time::Duration),
     /// Nobody knows whether a commit took effect.
-    #[error("the connection was lost while committing, so it is not known whether the change took effect: {0}")]
+    #[error(
+        "the connection was lost while committing, so it is not known whether the change took effect: {0}"
+    )]
     OutcomeUnknown(String),
     /// It was asked something wrong: a bug of the host.
     #[error("the database refused a statement: {0}")]
@@ -24,7 +26,9 @@ impl DatabaseError {
 }
 
 /// SQLSTATE classes that say that the server is going, coming or full.
-const PASSING_STATES: [&str; 8] = ["57P01", "57P02", "57P03", "57014", "53300", "53200", "40001", "40P01"];
+const PASSING_STATES: [&str; 8] = [
+    "57P01", "57P02", "57P03", "57014", "53300", "53200", "40001", "40P01",
+];
 
 impl From<sqlx::Error> for DatabaseError {
     fn from(error: sqlx::Error) -> Self {

@@ -2,8 +2,8 @@
 
 use sqlx::AssertSqlSafe;
 
-use super::{now, on, placeholders, within, Database, DatabaseError, Transaction, WriteTarget};
-use crate::realm::{media_type, BlobHash, Generation, LocalPath, RealmId};
+use super::{Database, DatabaseError, Transaction, WriteTarget, now, on, placeholders, within};
+use crate::realm::{BlobHash, Generation, LocalPath, RealmId, media_type};
 
 /// A file of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,14 +35,24 @@ pub struct Looked {
 const BATCH: usize = 400;
 
 pub(super) fn blob_hash(bytes: &[u8]) -> Result<BlobHash, DatabaseError> {
-    BlobHash::try_from(bytes).map_err(|_| DatabaseError::Refused("a stored hash has not 32 bytes".to_owned()))
+    BlobHash::try_from(bytes)
+        .map_err(|_| DatabaseError::Refused("a stored hash has not 32 bytes".to_owned()))
 }
 
 type FileColumns = (String, Vec<u8>, i64, i64, i64);
 
-fn file_row((path, blob, size, created_at, modified_at): FileColumns) -> Result<FileRow, DatabaseError> {
-    let path = LocalPath::new(&path).map_err(|error| DatabaseError::Refused(format!("files.path: {error}")))?;
-    Ok(FileRow { path, blob: blob_hash(&blob)?, size: size.unsigned_abs(), created_at, modified_at })
+fn file_row(
+    (path, blob, size, created_at, modified_at): FileColumns,
+) -> Result<FileRow, DatabaseError> {
+    let path = LocalPath::new(&path)
+        .map_err(|error| DatabaseError::Refused(format!("files.path: {error}")))?;
+    Ok(FileRow {
+        path,
+        blob: blob_hash(&blob)?,
+        size: size.unsigned_abs(),
+        created_at,
+        modified_at,
+    })
 }
 
 impl Database {
@@ -51,12 +61,23 @@ impl Database {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn look(&self, realm: RealmId, paths: &[&str]) -> Result<Option<Looked>, DatabaseError> {
+    pub async fn look(
+        &self,
+        realm: RealmId,
+        paths: &[&str],
+    ) -> Result<Option<Looked>, DatabaseError> {
         loop {
-            let Some(mut all) = self.look_batch(realm, &paths[..paths.len().min(BATCH)]).await? else { return Ok(None) };
+            let Some(mut all) = self
+                .look_batch(realm, &paths[..paths.len().min(BATCH)])
+                .await?
+            else {
+                return Ok(None);
+            };
             let mut torn = false;
             for batch in paths.chunks(BATCH).skip(1) {
-                let Some(more) = self.look_batch(realm, batch).await? else { return Ok(None) };
+                let Some(more) = self.look_batch(realm, batch).await? else {
+                    return Ok(None);
+                };
                 torn |= more.generation != all.generation;
                 all.files.extend(more.files);
             }
@@ -66,9 +87,25 @@ impl Database {
         }
     }
 
-    async fn look_batch(&self, realm: RealmId, paths: &[&str]) -> Result<Option<Looked>, DatabaseError> {
-        type Columns = (i64, Option<Vec<u8>>, Option<String>, Option<Vec<u8>>, Option<i64>, Option<i64>, Option<i64>);
-        let wanted = if paths.is_empty() { "FALSE".to_owned() } else { format!("f.path IN ({})", placeholders(2, paths.len())) };
+    async fn look_batch(
+        &self,
+        realm: RealmId,
+        paths: &[&str],
+    ) -> Result<Option<Looked>, DatabaseError> {
+        type Columns = (
+            i64,
+            Option<Vec<u8>>,
+            Option<String>,
+            Option<Vec<u8>>,
+            Option<i64>,
+            Option<i64>,
+            Option<i64>,
+        );
+        let wanted = if paths.is_empty() {
+            "FALSE".to_owned()
+        } else {
+            format!("f.path IN ({})", placeholders(2, paths.len()))
+        };
         let sql = format!(
             "SELECT r.generation, r.settings, f.path, f.blob, f.size, f.created_at, f.modified_at
              FROM realms r LEFT JOIN files f ON f.tree_id = r.tree_id AND {wanted}
@@ -81,32 +118,63 @@ impl Database {
             }
             query.fetch_all(pool).await
         })?;
-        let Some((generation, settings, ..)) = rows.first() else { return Ok(None) };
+        let Some((generation, settings, ..)) = rows.first() else {
+            return Ok(None);
+        };
         let (generation, settings) = (*generation, settings.as_deref().map(blob_hash).transpose()?);
-        let files = rows.into_iter().filter_map(|(_, _, path, blob, size, created, modified)| {
-            Some(file_row((path?, blob?, size?, created?, modified?)))
-        });
-        Ok(Some(Looked { generation, settings, files: files.collect::<Result<_, _>>()? }))
+        let files = rows
+            .into_iter()
+            .filter_map(|(_, _, path, blob, size, created, modified)| {
+                Some(file_row((path?, blob?, size?, created?, modified?)))
+            });
+        Ok(Some(Looked {
+            generation,
+            settings,
+            files: files.collect::<Result<_, _>>()?,
+        }))
     }
 
     /// Every file below a folder (`""`: the whole realm), with the generation of the same snapshot.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn list(&self, realm: RealmId, folder: &str) -> Result<Option<Looked>, DatabaseError> {
-        type Columns = (i64, Option<String>, Option<Vec<u8>>, Option<i64>, Option<i64>, Option<i64>);
+    pub async fn list(
+        &self,
+        realm: RealmId,
+        folder: &str,
+    ) -> Result<Option<Looked>, DatabaseError> {
+        type Columns = (
+            i64,
+            Option<String>,
+            Option<Vec<u8>>,
+            Option<i64>,
+            Option<i64>,
+            Option<i64>,
+        );
         // `0` is the character after `/`.
-        let (from, to) = if folder.is_empty() { (String::new(), "\u{10ffff}".to_owned()) } else { (format!("{folder}/"), format!("{folder}0")) };
+        let (from, to) = if folder.is_empty() {
+            (String::new(), "\u{10ffff}".to_owned())
+        } else {
+            (format!("{folder}/"), format!("{folder}0"))
+        };
         let sql = "SELECT r.generation, f.path, f.blob, f.size, f.created_at, f.modified_at
                    FROM realms r LEFT JOIN files f ON f.tree_id = r.tree_id AND f.path >= $2 AND f.path < $3
                    WHERE r.id = $1 AND r.deleted_at IS NULL ORDER BY f.path";
         let rows: Vec<Columns> = on!(self, pool => sqlx::query_as(sql).bind(realm.0).bind(from).bind(to).fetch_all(pool).await)?;
-        let Some((generation, ..)) = rows.first() else { return Ok(None) };
+        let Some((generation, ..)) = rows.first() else {
+            return Ok(None);
+        };
         let generation = *generation;
-        let files = rows.into_iter().filter_map(|(_, path, blob, size, created, modified)| {
-            Some(file_row((path?, blob?, size?, created?, modified?)))
-        });
-        Ok(Some(Looked { generation, settings: None, files: files.collect::<Result<_, _>>()? }))
+        let files = rows
+            .into_iter()
+            .filter_map(|(_, path, blob, size, created, modified)| {
+                Some(file_row((path?, blob?, size?, created?, modified?)))
+            });
+        Ok(Some(Looked {
+            generation,
+            settings: None,
+            files: files.collect::<Result<_, _>>()?,
+        }))
     }
 
     /// The bytes of a blob.
@@ -115,7 +183,9 @@ impl Database {
     /// When the database is away.
     pub async fn blob(&self, hash: BlobHash) -> Result<Option<Vec<u8>>, DatabaseError> {
         let sql = "SELECT bytes FROM blobs WHERE hash = $1";
-        Ok(on!(self, pool => sqlx::query_scalar(sql).bind(hash.as_bytes()).fetch_optional(pool).await)?)
+        Ok(
+            on!(self, pool => sqlx::query_scalar(sql).bind(hash.as_bytes()).fetch_optional(pool).await)?,
+        )
     }
 }
 
@@ -124,7 +194,11 @@ impl Transaction {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn file(&mut self, target: WriteTarget, path: &LocalPath) -> Result<Option<FileRow>, DatabaseError> {
+    pub async fn file(
+        &mut self,
+        target: WriteTarget,
+        path: &LocalPath,
+    ) -> Result<Option<FileRow>, DatabaseError> {
         let sql = "SELECT path, blob, size, created_at, modified_at FROM files WHERE tree_id = $1 AND path = $2";
         let found: Option<FileColumns> = within!(self, c => sqlx::query_as(sql).bind(target.tree).bind(path.as_str()).fetch_optional(c).await)?;
         found.map(file_row).transpose()
@@ -145,7 +219,13 @@ impl Transaction {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn put_file(&mut self, target: WriteTarget, path: &LocalPath, blob: BlobHash, size: usize) -> Result<(), DatabaseError> {
+    pub async fn put_file(
+        &mut self,
+        target: WriteTarget,
+        path: &LocalPath,
+        blob: BlobHash,
+        size: usize,
+    ) -> Result<(), DatabaseError> {
         let sql = "INSERT INTO files (tree_id, path, blob, size, media_type, created_at, modified_at) VALUES ($1, $2, $3, $4, $5, $6, $6)
                    ON CONFLICT (tree_id, path) DO UPDATE SET blob = excluded.blob, size = excluded.size, modified_at = excluded.modified_at";
         let size = i64::try_from(size).unwrap_or(i64::MAX);
@@ -159,7 +239,11 @@ impl Transaction {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn remove_file(&mut self, target: WriteTarget, path: &LocalPath) -> Result<(), DatabaseError> {
+    pub async fn remove_file(
+        &mut self,
+        target: WriteTarget,
+        path: &LocalPath,
+    ) -> Result<(), DatabaseError> {
         let sql = "DELETE FROM files WHERE tree_id = $1 AND path = $2";
         within!(self, c => sqlx::query(sql).bind(target.tree).bind(path.as_str()).execute(c).await.map(drop))?;
         Ok(())

@@ -100,7 +100,9 @@ impl Database {
             .acquire_timeout(options.timeout)
             .connect_with(connect)
             .await?;
-        let encoding: String = sqlx::query_scalar("SELECT current_setting('server_encoding')").fetch_one(&pool).await?;
+        let encoding: String = sqlx::query_scalar("SELECT current_setting('server_encoding')")
+            .fetch_one(&pool)
+            .await?;
         if encoding != "UTF8" {
             return Err(DatabaseError::Refused(format!(
                 "its encoding is {encoding}; create the database with ENCODING 'UTF8'"
@@ -109,8 +111,13 @@ impl Database {
         Ok(Self::Postgres(pool))
     }
 
-    async fn connect_sqlite(folder: &Path, options: &ConnectOptions) -> Result<Self, DatabaseError> {
-        let unavailable = |error: std::io::Error| DatabaseError::Unavailable(format!("{}: {error}", folder.display()));
+    async fn connect_sqlite(
+        folder: &Path,
+        options: &ConnectOptions,
+    ) -> Result<Self, DatabaseError> {
+        let unavailable = |error: std::io::Error| {
+            DatabaseError::Unavailable(format!("{}: {error}", folder.display()))
+        };
         std::fs::create_dir_all(folder).map_err(unavailable)?;
         let connect = SqliteConnectOptions::new()
             .filename(folder.join("realm.sqlite"))
@@ -133,8 +140,16 @@ impl Database {
     /// When a migration fails, or the database is newer than this host.
     pub async fn migrate(&self) -> Result<(), DatabaseError> {
         let done = match self {
-            Self::Postgres(pool) => sqlx::migrate!("src/database/migrations/postgres").run(pool).await,
-            Self::Sqlite(pool) => sqlx::migrate!("src/database/migrations/sqlite").run(pool).await,
+            Self::Postgres(pool) => {
+                sqlx::migrate!("src/database/migrations/postgres")
+                    .run(pool)
+                    .await
+            }
+            Self::Sqlite(pool) => {
+                sqlx::migrate!("src/database/migrations/sqlite")
+                    .run(pool)
+                    .await
+            }
         };
         done.map_err(|error| DatabaseError::Refused(format!("migration: {error}")))
     }
@@ -173,17 +188,23 @@ impl Transaction {
 
 /// Options of a connection to the Postgres at `url`, for the pool and for the connections beside it.
 pub(crate) fn postgres_options(url: &str) -> Result<PgConnectOptions, DatabaseError> {
-    let options = PgConnectOptions::from_str(url).map_err(|error| DatabaseError::Refused(format!("database URL: {error}")))?;
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|error| DatabaseError::Refused(format!("database URL: {error}")))?;
     Ok(options.application_name("realm"))
 }
 
 /// Now, in milliseconds since 1970: what the time columns hold.
 fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
 }
 
 /// `$first, $first+1, …`: as many placeholders as there are values.
 fn placeholders(first: usize, count: usize) -> String {
-    (first..first + count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
+    (first..first + count)
+        .map(|number| format!("${number}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::{now, on, within, Database, DatabaseError, Transaction};
+use super::{Database, DatabaseError, Transaction, now, on, within};
 use crate::realm::{BlobHash, Generation, RealmId, RealmUrl};
 
 /// What a realm is made from.
@@ -58,9 +58,19 @@ pub struct RealmRow {
 type Columns = (i64, String, String, i64, bool, Option<String>);
 const COLUMNS: &str = "id, url, kind, generation, public_readable, folder";
 
-fn row((id, url, kind, generation, public_readable, folder): Columns) -> Result<RealmRow, DatabaseError> {
-    let url = RealmUrl::parse(&url).map_err(|error| DatabaseError::Refused(format!("realms.url: {error}")))?;
-    Ok(RealmRow { id: RealmId(id), url, kind: RealmKind::from_column(&kind), generation, public_readable, folder })
+fn row(
+    (id, url, kind, generation, public_readable, folder): Columns,
+) -> Result<RealmRow, DatabaseError> {
+    let url = RealmUrl::parse(&url)
+        .map_err(|error| DatabaseError::Refused(format!("realms.url: {error}")))?;
+    Ok(RealmRow {
+        id: RealmId(id),
+        url,
+        kind: RealmKind::from_column(&kind),
+        generation,
+        public_readable,
+        folder,
+    })
 }
 
 /// A realm to be.
@@ -89,7 +99,9 @@ pub struct WriteTarget {
 /// system, so that both exclude each other on one database.
 fn lock_key(url: &RealmUrl) -> i64 {
     let digest = Sha256::digest(url.as_str());
-    let (head, _) = digest.split_first_chunk::<8>().expect("a SHA-256 has 32 bytes");
+    let (head, _) = digest
+        .split_first_chunk::<8>()
+        .expect("a SHA-256 has 32 bytes");
     i64::from_be_bytes(*head)
 }
 
@@ -103,7 +115,10 @@ impl Database {
         let generation = on!(self, pool => sqlx::query_scalar("SELECT generation FROM counters WHERE name = 'registry'").fetch_one(pool).await)?;
         let sql = const_format(COLUMNS);
         let rows: Vec<Columns> = on!(self, pool => sqlx::query_as(sql).fetch_all(pool).await)?;
-        Ok((generation, rows.into_iter().map(row).collect::<Result<_, _>>()?))
+        Ok((
+            generation,
+            rows.into_iter().map(row).collect::<Result<_, _>>()?,
+        ))
     }
 
     /// The generations of some realms, in one statement. The registry's own stands under no realm's number.
@@ -122,11 +137,21 @@ impl Database {
                 let sql = "SELECT 0, generation FROM counters WHERE name = 'registry'
                            UNION ALL SELECT id, generation FROM realms
                            WHERE id IN (SELECT value FROM json_each($1)) AND deleted_at IS NULL";
-                sqlx::query_as(sql).bind(serde_json::to_string(&ids).unwrap_or_default()).fetch_all(pool).await?
+                sqlx::query_as(sql)
+                    .bind(serde_json::to_string(&ids).unwrap_or_default())
+                    .fetch_all(pool)
+                    .await?
             }
         };
-        let registry = rows.iter().find(|(id, _)| *id == 0).map_or(0, |(_, generation)| *generation);
-        let realms = rows.into_iter().filter(|(id, _)| *id != 0).map(|(id, generation)| (RealmId(id), generation)).collect();
+        let registry = rows
+            .iter()
+            .find(|(id, _)| *id == 0)
+            .map_or(0, |(_, generation)| *generation);
+        let realms = rows
+            .into_iter()
+            .filter(|(id, _)| *id != 0)
+            .map(|(id, generation)| (RealmId(id), generation))
+            .collect();
         Ok(Generations { registry, realms })
     }
 
@@ -134,31 +159,47 @@ impl Database {
     ///
     /// # Errors
     /// [`DatabaseError::Locked`] when another writer holds the lock for longer than `timeout`.
-    pub async fn begin_write(&self, url: &RealmUrl, timeout: Duration) -> Result<Transaction, DatabaseError> {
+    pub async fn begin_write(
+        &self,
+        url: &RealmUrl,
+        timeout: Duration,
+    ) -> Result<Transaction, DatabaseError> {
         let mut transaction = match self.begin().await {
-            Err(DatabaseError::Unavailable(text)) if text.contains("database is locked") => return Err(DatabaseError::Locked(timeout)),
+            Err(DatabaseError::Unavailable(text)) if text.contains("database is locked") => {
+                return Err(DatabaseError::Locked(timeout));
+            }
             other => other?,
         };
         if let Transaction::Postgres(postgres) = &mut transaction {
             // The wait for the lock has its own bound; the statements after it have the connection's again.
             let millis = timeout.as_millis();
-            let bounds = format!("SET LOCAL lock_timeout = {millis}; SET LOCAL statement_timeout = 0");
-            sqlx::raw_sql(sqlx::AssertSqlSafe(bounds)).execute(&mut **postgres).await?;
-            let locked = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(lock_key(url)).execute(&mut **postgres).await;
+            let bounds =
+                format!("SET LOCAL lock_timeout = {millis}; SET LOCAL statement_timeout = 0");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(bounds))
+                .execute(&mut **postgres)
+                .await?;
+            let locked = sqlx::query("SELECT pg_advisory_xact_lock($1)")
+                .bind(lock_key(url))
+                .execute(&mut **postgres)
+                .await;
             if let Err(sqlx::Error::Database(error)) = &locked
                 && error.code().as_deref() == Some("55P03")
             {
                 return Err(DatabaseError::Locked(timeout));
             }
             locked?;
-            sqlx::raw_sql("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout TO DEFAULT").execute(&mut **postgres).await?;
+            sqlx::raw_sql("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout TO DEFAULT")
+                .execute(&mut **postgres)
+                .await?;
         }
         Ok(transaction)
     }
 }
 
 fn const_format(columns: &'static str) -> sqlx::AssertSqlSafe<String> {
-    sqlx::AssertSqlSafe(format!("SELECT {columns} FROM realms WHERE deleted_at IS NULL ORDER BY url"))
+    sqlx::AssertSqlSafe(format!(
+        "SELECT {columns} FROM realms WHERE deleted_at IS NULL ORDER BY url"
+    ))
 }
 
 /// What a poll found.
@@ -175,10 +216,19 @@ impl Transaction {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn write_target(&mut self, url: &RealmUrl) -> Result<Option<WriteTarget>, DatabaseError> {
-        let sql = "SELECT id, tree_id, generation FROM realms WHERE url = $1 AND deleted_at IS NULL";
-        let found: Option<(i64, i64, i64)> = within!(self, c => sqlx::query_as(sql).bind(url.as_str()).fetch_optional(c).await)?;
-        Ok(found.map(|(id, tree, generation)| WriteTarget { id: RealmId(id), tree, generation }))
+    pub async fn write_target(
+        &mut self,
+        url: &RealmUrl,
+    ) -> Result<Option<WriteTarget>, DatabaseError> {
+        let sql =
+            "SELECT id, tree_id, generation FROM realms WHERE url = $1 AND deleted_at IS NULL";
+        let found: Option<(i64, i64, i64)> =
+            within!(self, c => sqlx::query_as(sql).bind(url.as_str()).fetch_optional(c).await)?;
+        Ok(found.map(|(id, tree, generation)| WriteTarget {
+            id: RealmId(id),
+            tree,
+            generation,
+        }))
     }
 
     /// Makes a realm, or brings a deleted one back under its old number, with an empty tree. Adds one to the registry's
@@ -196,16 +246,24 @@ impl Transaction {
             .bind(new.url.as_str()).bind(new.kind.as_str()).bind(new.folder).bind(tree).bind(now())
             .fetch_one(c).await)?;
         self.bump_registry().await?;
-        Ok(WriteTarget { id: RealmId(id), tree, generation })
+        Ok(WriteTarget {
+            id: RealmId(id),
+            tree,
+            generation,
+        })
     }
 
     /// The bootstrap realm that follows `folder`.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn realm_of_folder(&mut self, folder: &str) -> Result<Option<(RealmId, String)>, DatabaseError> {
+    pub async fn realm_of_folder(
+        &mut self,
+        folder: &str,
+    ) -> Result<Option<(RealmId, String)>, DatabaseError> {
         let sql = "SELECT id, url FROM realms WHERE folder = $1 AND deleted_at IS NULL";
-        let found: Option<(i64, String)> = within!(self, c => sqlx::query_as(sql).bind(folder).fetch_optional(c).await)?;
+        let found: Option<(i64, String)> =
+            within!(self, c => sqlx::query_as(sql).bind(folder).fetch_optional(c).await)?;
         Ok(found.map(|(id, url)| (RealmId(id), url)))
     }
 
@@ -215,7 +273,8 @@ impl Transaction {
     /// When the database is away, or another realm has the URL.
     pub async fn rehome(&mut self, realm: RealmId, url: &RealmUrl) -> Result<(), DatabaseError> {
         // A deleted realm may still hold the name; it keeps its row under a name that no request can have.
-        let free = "UPDATE realms SET url = 'deleted:' || id WHERE url = $1 AND deleted_at IS NOT NULL";
+        let free =
+            "UPDATE realms SET url = 'deleted:' || id WHERE url = $1 AND deleted_at IS NOT NULL";
         within!(self, c => sqlx::query(free).bind(url.as_str()).execute(c).await.map(drop))?;
         let sql = "UPDATE realms SET url = $2, updated_at = $3 WHERE id = $1";
         within!(self, c => sqlx::query(sql).bind(realm.0).bind(url.as_str()).bind(now()).execute(c).await.map(drop))?;
@@ -232,7 +291,11 @@ impl Transaction {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn set_settings(&mut self, realm: RealmId, blob: Option<BlobHash>) -> Result<(), DatabaseError> {
+    pub async fn set_settings(
+        &mut self,
+        realm: RealmId,
+        blob: Option<BlobHash>,
+    ) -> Result<(), DatabaseError> {
         let bytes = blob.map(|blob| blob.as_bytes().to_vec());
         within!(self, c => sqlx::query("UPDATE realms SET settings = $2 WHERE id = $1").bind(realm.0).bind(bytes).execute(c).await.map(drop))?;
         Ok(())

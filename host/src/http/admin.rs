@@ -1,14 +1,14 @@
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
-use axum::Router;
-use hyper::header::{HeaderValue, CONTENT_TYPE};
 use hyper::StatusCode;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::json;
 
-use super::{answer, server, App};
+use super::{App, answer, server};
 
 /// Renders the metrics as Prometheus text.
 pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
@@ -19,9 +19,15 @@ pub(super) fn routes(metrics: Metrics) -> Router<App> {
         .route("/_ready", get(server::ready))
         .route("/_calls", get(calls))
         .route("/_plugins", get(plugins))
-        .route("/_metrics", get(move |State(app): State<App>| async move { render(&app, &metrics) }));
+        .route(
+            "/_metrics",
+            get(move |State(app): State<App>| async move { render(&app, &metrics) }),
+        );
     #[cfg(feature = "gates")]
-    let router = router.route("/_gates/{point}", get(gates::waiting).put(gates::close).delete(gates::open));
+    let router = router.route(
+        "/_gates/{point}",
+        get(gates::waiting).put(gates::close).delete(gates::open),
+    );
     router
 }
 
@@ -34,6 +40,7 @@ async fn calls(State(app): State<App>) -> Response {
             json!({
                 "id": call.id, "plugin": call.plugin, "realm": call.realm.1, "path": call.path.as_str(),
                 "age_ms": u64::try_from(call.since.elapsed().as_millis()).unwrap_or(u64::MAX), "state": call.state().as_str(),
+                "reads": call.reads().iter().filter(|read| read.found.is_some()).count(),
             })
         })
         .collect();
@@ -63,7 +70,10 @@ fn render(app: &App, metrics: &Metrics) -> Response {
         metrics::gauge!("realm_cache_entries", "cache" => cache).set(entries as f64);
     }
     let mut response = Response::new(metrics().into());
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
+    );
     response
 }
 
@@ -87,6 +97,10 @@ mod gates {
     }
 
     pub(super) async fn waiting(Path(point): Path<String>) -> Response {
-        answer::json(StatusCode::OK, "application/json", &json!({ "waiting": crate::gates::waiting(&point) }))
+        answer::json(
+            StatusCode::OK,
+            "application/json",
+            &json!({ "waiting": crate::gates::waiting(&point) }),
+        )
     }
 }

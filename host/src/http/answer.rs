@@ -1,8 +1,8 @@
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use hyper::header::{HeaderMap, HeaderValue, CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION, VARY};
 use hyper::StatusCode;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, LOCATION, VARY};
 
 use super::conditional::is_known;
 use crate::reading::{Origin, Read, Served};
@@ -19,21 +19,38 @@ pub(super) struct About<'a> {
 }
 
 impl<'a> About<'a> {
-    pub(super) fn of<T>(realm: &'a Mounted, read: &'a Read<T>, settings: Option<&'a RealmSettings>, served: Served) -> Self {
-        Self { realm, settings, generation: read.generation, origin: read.origin, served }
+    pub(super) fn of<T>(
+        realm: &'a Mounted,
+        read: &'a Read<T>,
+        settings: Option<&'a RealmSettings>,
+        served: Served,
+    ) -> Self {
+        Self {
+            realm,
+            settings,
+            generation: read.generation,
+            origin: read.origin,
+            served,
+        }
     }
 
     fn cache_status(&self) -> HeaderValue {
         match (self.served, self.origin) {
-            (Served::Stale(age), _) => header(&format!("realm; hit; ttl=-{}; detail=lease", age.as_secs())),
+            (Served::Stale(age), _) => {
+                header(&format!("realm; hit; ttl=-{}; detail=lease", age.as_secs()))
+            }
             (Served::Fresh, Origin::Hit) => HeaderValue::from_static("realm; hit"),
-            (Served::Fresh, Origin::Derivation) => HeaderValue::from_static("realm; fwd=miss; stored; detail=derivation"),
+            (Served::Fresh, Origin::Derivation) => {
+                HeaderValue::from_static("realm; fwd=miss; stored; detail=derivation")
+            }
             (Served::Fresh, Origin::Miss) => HeaderValue::from_static("realm; fwd=miss; stored"),
         }
     }
 
     fn cache_control(&self) -> HeaderValue {
-        let directives = self.settings.and_then(|settings| settings.cache_control.as_deref());
+        let directives = self
+            .settings
+            .and_then(|settings| settings.cache_control.as_deref());
         match (self.realm.public, directives) {
             (true, None) => HeaderValue::from_static("public, max-age=0, must-revalidate"),
             (false, None) => HeaderValue::from_static("private, max-age=0, must-revalidate"),
@@ -48,14 +65,27 @@ impl<'a> About<'a> {
         headers.insert("cache-status", self.cache_status());
         headers.insert(CACHE_CONTROL, self.cache_control());
         headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
-        headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+        headers.insert(
+            "x-content-type-options",
+            HeaderValue::from_static("nosniff"),
+        );
     }
 
     /// Bytes under a tag; 304 when the reader has them.
-    pub(super) fn bytes(&self, request: &HeaderMap, tag: &str, media_type: &str, bytes: Bytes) -> Response {
+    pub(super) fn bytes(
+        &self,
+        request: &HeaderMap,
+        tag: &str,
+        media_type: &str,
+        bytes: Bytes,
+    ) -> Response {
         let known = is_known(request, tag);
         let length = bytes.len();
-        let mut response = Response::new(if known { Body::empty() } else { Body::from(bytes) });
+        let mut response = Response::new(if known {
+            Body::empty()
+        } else {
+            Body::from(bytes)
+        });
         let headers = response.headers_mut();
         self.headers(headers);
         headers.insert(ETAG, header(&format!("\"{tag}\"")));
@@ -87,7 +117,9 @@ fn policy(media_type: &str) -> Option<HeaderValue> {
         "text/html" | "application/xhtml+xml" => Some(HeaderValue::from_static(
             "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src * data: blob:; font-src * data:; connect-src *; object-src 'none'; base-uri 'self'; frame-ancestors 'self'",
         )),
-        "image/svg+xml" => Some(HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox")),
+        "image/svg+xml" => Some(HeaderValue::from_static(
+            "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
+        )),
         _ => None,
     }
 }
@@ -102,7 +134,9 @@ pub(super) fn redirect(location: &str) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::FOUND;
     response.headers_mut().insert(LOCATION, header(location));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }
 
@@ -110,17 +144,27 @@ pub(super) fn redirect(location: &str) -> Response {
 pub(super) fn empty(status: StatusCode) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
-    response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    response.headers_mut().insert(
+        "x-content-type-options",
+        HeaderValue::from_static("nosniff"),
+    );
     response
 }
 
 /// A JSON answer.
-pub(super) fn json(status: StatusCode, media_type: &'static str, value: &serde_json::Value) -> Response {
+pub(super) fn json(
+    status: StatusCode,
+    media_type: &'static str,
+    value: &serde_json::Value,
+) -> Response {
     let mut response = Response::new(Body::from(value.to_string()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.insert(
+        "x-content-type-options",
+        HeaderValue::from_static("nosniff"),
+    );
     response
 }

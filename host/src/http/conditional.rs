@@ -1,5 +1,5 @@
-use hyper::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 use hyper::HeaderMap;
+use hyper::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 
 /// The entity tags of a condition (RFC 9110, section 13.1), without quotes; `*` stands for any.
 pub(super) fn tags(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<String>> {
@@ -14,8 +14,12 @@ pub(super) fn tags(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<String>
         }
         // A tag may have commas inside its quotes.
         while let Some(open) = rest.find('"') {
-            let weak = rest[..open].trim_start_matches([',', ' ', '\t']).starts_with("W/");
-            let Some(length) = rest[open + 1..].find('"') else { break };
+            let weak = rest[..open]
+                .trim_start_matches([',', ' ', '\t'])
+                .starts_with("W/");
+            let Some(length) = rest[open + 1..].find('"') else {
+                break;
+            };
             let tag = &rest[open + 1..open + 1 + length];
             // A weak tag never matches where a strong comparison is asked for.
             if !(weak && *name == IF_MATCH) {
@@ -29,13 +33,14 @@ pub(super) fn tags(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<String>
 
 /// Whether a reader has the tagged bytes already.
 pub(super) fn is_known(headers: &HeaderMap, tag: &str) -> bool {
-    tags(headers, &IF_NONE_MATCH).is_some_and(|known| known.iter().any(|known| known == tag || known == "*"))
+    tags(headers, &IF_NONE_MATCH)
+        .is_some_and(|known| known.iter().any(|known| known == tag || known == "*"))
 }
 
 #[cfg(test)]
 mod tests {
-    use hyper::header::{HeaderValue, IF_MATCH, IF_NONE_MATCH};
     use hyper::HeaderMap;
+    use hyper::header::{HeaderValue, IF_MATCH, IF_NONE_MATCH};
 
     use super::{is_known, tags};
 

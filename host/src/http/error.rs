@@ -1,8 +1,8 @@
 use axum::body::Body;
 use axum::response::Response;
-use hyper::header::{HeaderName, HeaderValue, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use hyper::StatusCode;
-use serde_json::{json, Map, Value};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use serde_json::{Map, Value, json};
 
 use crate::database::DatabaseError;
 use crate::lifecycle::{CreateError, WriteError};
@@ -23,19 +23,35 @@ pub(super) struct Problem {
 
 impl Problem {
     pub(super) fn new(status: StatusCode, code: &str, detail: impl std::fmt::Display) -> Self {
-        Self { status, errors: vec![entry(status, code, &detail.to_string(), Map::new())], headers: Vec::new() }
+        Self {
+            status,
+            errors: vec![entry(status, code, &detail.to_string(), Map::new())],
+            headers: Vec::new(),
+        }
     }
 
     pub(super) fn many(status: StatusCode, errors: Vec<Value>) -> Self {
-        Self { status, errors, headers: Vec::new() }
+        Self {
+            status,
+            errors,
+            headers: Vec::new(),
+        }
     }
 
     pub(super) fn no_realm() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "no-realm", "no realm of this host has this URL; `realm list` shows those that it has")
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "no-realm",
+            "no realm of this host has this URL; `realm list` shows those that it has",
+        )
     }
 
     pub(super) fn no_file(path: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not-found", format!("there is no file `{path}` in this realm"))
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            format!("there is no file `{path}` in this realm"),
+        )
     }
 
     pub(super) fn with_header(mut self, name: &'static str, value: &str) -> Self {
@@ -50,14 +66,18 @@ impl Problem {
     }
 
     fn retry(mut self) -> Self {
-        self.headers.push((RETRY_AFTER, HeaderValue::from_static("1")));
+        self.headers
+            .push((RETRY_AFTER, HeaderValue::from_static("1")));
         self
     }
 
     /// What a plugin says is wrong with a file: one error per diagnostic.
     pub(super) fn failed(failure: &Failure) -> Self {
         let status = StatusCode::NOT_ACCEPTABLE;
-        let errors = failure.diagnostics.iter().map(|diagnostic| from_diagnostic(status, diagnostic, failure.plugin.as_deref()));
+        let errors = failure
+            .diagnostics
+            .iter()
+            .map(|diagnostic| from_diagnostic(status, diagnostic, failure.plugin.as_deref()));
         Self::many(status, errors.collect())
     }
 
@@ -67,7 +87,11 @@ impl Problem {
             Kind::Timeout => StatusCode::GATEWAY_TIMEOUT,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        let frames: Vec<_> = error.frames.iter().map(|frame| frame.function.clone()).collect();
+        let frames: Vec<_> = error
+            .frames
+            .iter()
+            .map(|frame| frame.function.clone())
+            .collect();
         let mut meta = json!({
             "plugin": error.plugin, "digest": error.digest, "call": error.call, "realm": error.realm,
             "kind": error.kind.as_str(), "frames": frames, "stderr": error.stderr,
@@ -75,32 +99,62 @@ impl Problem {
         if let Some(hint) = &error.hint {
             meta["help"] = json!(hint);
         }
-        let more = Map::from_iter([("source".to_owned(), json!({ "path": error.path })), ("meta".to_owned(), meta)]);
+        let more = Map::from_iter([
+            ("source".to_owned(), json!({ "path": error.path })),
+            ("meta".to_owned(), meta),
+        ]);
         let code = format!("plugin-{}", error.kind.as_str());
         Self::many(status, vec![entry(status, &code, &error.to_string(), more)])
     }
 }
 
 /// One error of a document.
-pub(super) fn entry(status: StatusCode, code: &str, detail: &str, more: Map<String, Value>) -> Value {
+pub(super) fn entry(
+    status: StatusCode,
+    code: &str,
+    detail: &str,
+    more: Map<String, Value>,
+) -> Value {
     let title = status.canonical_reason().unwrap_or("Error");
-    let mut entry = json!({ "status": status.as_str(), "code": code, "title": title, "detail": detail });
-    entry.as_object_mut().expect("made as an object").extend(more);
+    let mut entry =
+        json!({ "status": status.as_str(), "code": code, "title": title, "detail": detail });
+    entry
+        .as_object_mut()
+        .expect("made as an object")
+        .extend(more);
     entry
 }
 
 fn from_diagnostic(status: StatusCode, diagnostic: &Diagnostic, plugin: Option<&str>) -> Value {
     let mut source = Map::new();
-    source.extend(diagnostic.path.as_ref().map(|path| ("path".to_owned(), json!(path))));
+    source.extend(
+        diagnostic
+            .path
+            .as_ref()
+            .map(|path| ("path".to_owned(), json!(path))),
+    );
     if let Some(start) = diagnostic.start {
         source.insert("line".to_owned(), json!(start.line));
         source.insert("column".to_owned(), json!(start.column));
     }
     let mut meta = Map::from_iter([("severity".to_owned(), json!(diagnostic.severity))]);
-    meta.extend(diagnostic.help.as_ref().map(|help| ("help".to_owned(), json!(help))));
+    meta.extend(
+        diagnostic
+            .help
+            .as_ref()
+            .map(|help| ("help".to_owned(), json!(help))),
+    );
     meta.extend(plugin.map(|plugin| ("plugin".to_owned(), json!(plugin))));
-    let more = Map::from_iter([("source".to_owned(), Value::Object(source)), ("meta".to_owned(), Value::Object(meta))]);
-    entry(status, diagnostic.code.as_deref().unwrap_or("transpile"), &diagnostic.message, more)
+    let more = Map::from_iter([
+        ("source".to_owned(), Value::Object(source)),
+        ("meta".to_owned(), Value::Object(meta)),
+    ]);
+    entry(
+        status,
+        diagnostic.code.as_deref().unwrap_or("transpile"),
+        &diagnostic.message,
+        more,
+    )
 }
 
 /// A problem as a response.
@@ -111,7 +165,10 @@ pub(super) fn respond(problem: &Problem) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON_API));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.insert(
+        "x-content-type-options",
+        HeaderValue::from_static("nosniff"),
+    );
     for (name, value) in &problem.headers {
         headers.insert(name, value.clone());
     }
@@ -127,10 +184,21 @@ impl From<PathError> for Problem {
 impl From<DatabaseError> for Problem {
     fn from(error: DatabaseError) -> Self {
         match &error {
-            DatabaseError::Refused(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "database", error),
-            DatabaseError::Locked(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "locked", error).retry(),
-            DatabaseError::OutcomeUnknown(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "outcome-unknown", error).retry(),
-            DatabaseError::Unavailable(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "database-unavailable", error).retry(),
+            DatabaseError::Refused(_) => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "database", error)
+            }
+            DatabaseError::Locked(_) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "locked", error).retry()
+            }
+            DatabaseError::OutcomeUnknown(_) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "outcome-unknown", error).retry()
+            }
+            DatabaseError::Unavailable(_) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "database-unavailable",
+                error,
+            )
+            .retry(),
         }
     }
 }
@@ -158,10 +226,18 @@ impl From<WriteError> for Problem {
             WriteError::NoRealm => Self::no_realm(),
             WriteError::NotFound(path) => Self::no_file(path.as_str()),
             WriteError::Exists(_) => Self::new(StatusCode::CONFLICT, "exists", error),
-            WriteError::Precondition(_) => Self::new(StatusCode::PRECONDITION_FAILED, "precondition-failed", error),
-            WriteError::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", error),
+            WriteError::Precondition(_) => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "precondition-failed",
+                error,
+            ),
+            WriteError::TooLarge { .. } => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", error)
+            }
             WriteError::Twice(_) => Self::new(StatusCode::BAD_REQUEST, "twice", error),
-            WriteError::Busy(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", error).retry(),
+            WriteError::Busy(_) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", error).retry()
+            }
             WriteError::Database(error) => error.clone().into(),
         }
     }

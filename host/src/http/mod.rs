@@ -14,22 +14,22 @@ mod write;
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
-use axum::Router;
 use hyper::header::{HOST, ORIGIN};
 use hyper::{HeaderMap, Method, StatusCode};
 
-use self::error::{respond, Problem};
+use self::error::{Problem, respond};
 use crate::lifecycle::Lifecycle;
 use crate::reading::Reader;
 use crate::realm::RealmUrl;
 use crate::registry::{Mounted, Registry};
 
 pub use self::admin::Metrics;
-pub use self::serve::{serve, Stop};
+pub use self::serve::{Stop, serve};
 pub use self::server::{Check, Health};
 
 /// What handlers answer with.
@@ -81,17 +81,25 @@ impl App {
     fn find<'a>(&self, host: Option<&str>, path: &'a str) -> Option<(Arc<Mounted>, &'a str)> {
         let registry = &self.0.registry;
         let under = |prefix: &str| {
-            let (realm, rest) = registry.find(&format!("{prefix}{path}")).map(|(realm, rest)| (realm, rest.len()))?;
+            let (realm, rest) = registry
+                .find(&format!("{prefix}{path}"))
+                .map(|(realm, rest)| (realm, rest.len()))?;
             Some((realm, &path[path.len() - rest..]))
         };
-        let by_host = host.and_then(|host| under(&format!("http://{host}")).or_else(|| under(&format!("https://{host}"))));
+        let by_host = host.and_then(|host| {
+            under(&format!("http://{host}")).or_else(|| under(&format!("https://{host}")))
+        });
         by_host.or_else(|| under(&self.0.origin))
     }
 
     /// The URL of a realm that the request names without its last `/`.
     fn lacks_slash(&self, host: Option<&str>, path: &str) -> Option<RealmUrl> {
         let prefixes = host.map(|host| [format!("http://{host}"), format!("https://{host}")]);
-        let mut prefixes: Vec<_> = prefixes.into_iter().flatten().chain([self.0.origin.clone()]).collect();
+        let mut prefixes: Vec<_> = prefixes
+            .into_iter()
+            .flatten()
+            .chain([self.0.origin.clone()])
+            .collect();
         prefixes.dedup();
         prefixes.into_iter().find_map(|prefix| {
             let url = RealmUrl::parse(&format!("{prefix}{path}/")).ok()?;
@@ -129,14 +137,22 @@ async fn realm(State(app): State<App>, request: Request) -> Response {
 
 async fn dispatch(app: &App, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let host = parts.uri.authority().map(|authority| authority.as_str()).or_else(|| parts.headers.get(HOST)?.to_str().ok());
+    let host = parts
+        .uri
+        .authority()
+        .map(|authority| authority.as_str())
+        .or_else(|| parts.headers.get(HOST)?.to_str().ok());
     let path = parts.uri.path();
     let reads = matches!(parts.method, Method::GET | Method::HEAD);
     if reads
         && !path.ends_with('/')
         && let Some(url) = app.lacks_slash(host, path)
     {
-        let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let query = parts
+            .uri
+            .query()
+            .map(|query| format!("?{query}"))
+            .unwrap_or_default();
         return Ok(answer::redirect(&format!("{}{query}", url.path())));
     }
     let (realm, rest) = app.find(host, path).ok_or_else(Problem::no_realm)?;
@@ -147,18 +163,41 @@ async fn dispatch(app: &App, request: Request) -> Result<Response, Problem> {
     match (&parts.method, rest) {
         (&Method::POST, "_atomic") => atomic::atomic(app, &realm, body).await,
         (&Method::POST, "_invalidate") => write::invalidate(app, &realm, body).await,
-        _ if reserved => Err(Problem::new(StatusCode::NOT_FOUND, "not-found", "this host has no such endpoint")),
+        _ if reserved => Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            "this host has no such endpoint",
+        )),
         (&Method::GET | &Method::HEAD, _) => read::read(app, &realm, rest, &parts.headers).await,
-        (&Method::PUT | &Method::POST, _) => write::put(app, &realm, rest, &parts.method, &parts.headers, body).await,
+        (&Method::PUT | &Method::POST, _) => {
+            write::put(app, &realm, rest, &parts.method, &parts.headers, body).await
+        }
         (&Method::DELETE, _) => write::delete(app, &realm, rest, &parts.headers).await,
-        _ => Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "a realm takes GET, HEAD, PUT, POST and DELETE")
-            .with_header("allow", "GET, HEAD, PUT, POST, DELETE")),
+        _ => Err(Problem::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            "a realm takes GET, HEAD, PUT, POST and DELETE",
+        )
+        .with_header("allow", "GET, HEAD, PUT, POST, DELETE")),
     }
 }
 
 /// A page of another origin may read what it is shown, but must not write with its visitor's rights.
 fn refuse_foreign(headers: &HeaderMap, host: Option<&str>, realm: &Mounted) -> Result<(), Problem> {
-    let Some(origin) = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()) else { return Ok(()) };
-    let own = origin == realm.url.origin() || host.is_some_and(|host| origin == format!("http://{host}") || origin == format!("https://{host}"));
-    if own { Ok(()) } else { Err(Problem::new(StatusCode::FORBIDDEN, "foreign-origin", "a page of another origin may not write here")) }
+    let Some(origin) = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()) else {
+        return Ok(());
+    };
+    let own = origin == realm.url.origin()
+        || host.is_some_and(|host| {
+            origin == format!("http://{host}") || origin == format!("https://{host}")
+        });
+    if own {
+        Ok(())
+    } else {
+        Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "foreign-origin",
+            "a page of another origin may not write here",
+        ))
+    }
 }

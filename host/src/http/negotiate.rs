@@ -1,5 +1,5 @@
-use hyper::header::ACCEPT;
 use hyper::HeaderMap;
+use hyper::header::ACCEPT;
 
 /// What a reader wants of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,11 +14,19 @@ pub(super) enum Wanted {
 
 /// The first media type of `Accept` that we know decides, as in the reference system; a range with `q=0` is refused.
 pub(super) fn wanted(headers: &HeaderMap) -> Wanted {
-    let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let values = headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     for range in values.flat_map(|value| value.split(',')) {
         let mut parts = range.split(';').map(str::trim);
         let media_type = parts.next().unwrap_or_default();
-        let refused = parts.any(|parameter| matches!(parameter.strip_prefix("q=").map(str::parse::<f32>), Some(Ok(0.0))));
+        let refused = parts.any(|parameter| {
+            matches!(
+                parameter.strip_prefix("q=").map(str::parse::<f32>),
+                Some(Ok(0.0))
+            )
+        });
         if refused {
             continue;
         }
@@ -28,7 +36,10 @@ pub(super) fn wanted(headers: &HeaderMap) -> Wanted {
         if media_type.eq_ignore_ascii_case("application/vnd.api+json") {
             return Wanted::Listing;
         }
-        if matches!(media_type, "*/*" | "text/html" | "text/javascript" | "text/css") {
+        if matches!(
+            media_type,
+            "*/*" | "text/html" | "text/javascript" | "text/css"
+        ) {
             return Wanted::Module;
         }
     }
@@ -40,7 +51,7 @@ mod tests {
     use hyper::header::ACCEPT;
     use hyper::{HeaderMap, http::HeaderValue};
 
-    use super::{wanted, Wanted};
+    use super::{Wanted, wanted};
 
     #[test]
     fn the_first_known_type_decides() {

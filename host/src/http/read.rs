@@ -8,25 +8,36 @@ use hyper::header::{CONTENT_LOCATION, LAST_MODIFIED};
 use hyper::{HeaderMap, StatusCode};
 use serde_json::json;
 
-use super::answer::{header, json, redirect, About};
-use super::error::{Problem, JSON_API};
-use super::negotiate::{wanted, Wanted};
 use super::App;
+use super::answer::{About, header, json, redirect};
+use super::error::{JSON_API, Problem};
+use super::negotiate::{Wanted, wanted};
 use crate::database::FileRow;
 use crate::reading::{Artifact, Asked, Made, Module, Read, Served};
-use crate::realm::{media_type, LocalPath};
+use crate::realm::{LocalPath, media_type};
 use crate::registry::Mounted;
 
 /// The header that names a generation, of answers and of requests.
 const GENERATION: &str = "realm-generation";
 
 /// GET and HEAD of a realm's path.
-pub(super) async fn read(app: &App, realm: &Arc<Mounted>, rest: &str, headers: &HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn read(
+    app: &App,
+    realm: &Arc<Mounted>,
+    rest: &str,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
     let asked = Asked::now();
     let reader = &app.0.reader;
     if let Some(wanted) = headers.get(GENERATION) {
         let generation = wanted.to_str().ok().and_then(|text| text.parse().ok());
-        let generation = generation.ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "bad-generation", "Realm-Generation is not a whole number"))?;
+        let generation = generation.ok_or_else(|| {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                "bad-generation",
+                "Realm-Generation is not a whole number",
+            )
+        })?;
         reader.wait_for(realm, generation).await?;
     }
     let wanted = wanted(headers);
@@ -39,9 +50,20 @@ pub(super) async fn read(app: &App, realm: &Arc<Mounted>, rest: &str, headers: &
         }
     }
     // A realm's own URL shows its page.
-    let path = if rest.is_empty() { LocalPath::new("index.html")? } else { LocalPath::decode(rest)? };
+    let path = if rest.is_empty() {
+        LocalPath::new("index.html")?
+    } else {
+        LocalPath::decode(rest)?
+    };
     let served = reader.ensure_fresh(realm, asked).await?;
-    let get = Get { app, realm, headers, path, served, asked };
+    let get = Get {
+        app,
+        realm,
+        headers,
+        path,
+        served,
+        asked,
+    };
     match wanted {
         Wanted::Source => get.source().await,
         _ => get.module().await,
@@ -61,9 +83,12 @@ struct Get<'a> {
 impl Get<'_> {
     async fn source(&self) -> Result<Response, Problem> {
         let read = self.app.0.reader.source(self.realm, &self.path).await?;
-        let Some(file) = &read.value.file else { return self.absent(&read) };
+        let Some(file) = &read.value.file else {
+            return self.absent(&read);
+        };
         if file.path != self.path {
-            let mut response = redirect(&format!("{}{}", self.realm.url.path(), file.path.encode()));
+            let mut response =
+                redirect(&format!("{}{}", self.realm.url.path(), file.path.encode()));
             self.about(&read).headers(response.headers_mut());
             return Ok(response);
         }
@@ -71,7 +96,12 @@ impl Get<'_> {
     }
 
     async fn module(&self) -> Result<Response, Problem> {
-        let read = self.app.0.reader.module(self.realm, &self.path, self.asked).await?;
+        let read = self
+            .app
+            .0
+            .reader
+            .module(self.realm, &self.path, self.asked)
+            .await?;
         let Some(file) = &read.value.file else {
             if let Some(beside) = self.beside(&read).await? {
                 return Ok(beside);
@@ -80,17 +110,33 @@ impl Get<'_> {
         };
         let mut response = match &*read.value.made {
             Made::AsIs => self.stored(&read, file).await?,
-            Made::Failed(failure) => return Err(Problem::failed(failure).at_generation(read.generation)),
+            Made::Failed(failure) => {
+                return Err(Problem::failed(failure).at_generation(read.generation));
+            }
             Made::Output(output) => {
-                let mut response = self.about(&read).bytes(self.headers, &output.tag, &output.media_type, output.contents.clone());
+                let mut response = self.about(&read).bytes(
+                    self.headers,
+                    &output.tag,
+                    &output.media_type,
+                    output.contents.clone(),
+                );
                 if output.source_map.is_some() {
-                    response.headers_mut().insert("sourcemap", header(&format!("{}.map", LocalPath::encode(file_name(file).as_ref().unwrap_or(&file.path)))));
+                    response.headers_mut().insert(
+                        "sourcemap",
+                        header(&format!(
+                            "{}.map",
+                            LocalPath::encode(file_name(file).as_ref().unwrap_or(&file.path))
+                        )),
+                    );
                 }
                 response
             }
         };
         if file.path != self.path || self.path.as_str() == "index.html" {
-            response.headers_mut().insert(CONTENT_LOCATION, header(&format!("{}{}", self.realm.url.path(), file.path.encode())));
+            response.headers_mut().insert(
+                CONTENT_LOCATION,
+                header(&format!("{}{}", self.realm.url.path(), file.path.encode())),
+            );
         }
         Ok(response)
     }
@@ -98,7 +144,12 @@ impl Get<'_> {
     /// A file as it is stored.
     async fn stored(&self, read: &Read<Module>, file: &FileRow) -> Result<Response, Problem> {
         let (bytes, _) = self.app.0.reader.bytes(self.realm.id, file.blob).await?;
-        let mut response = self.about(read).bytes(self.headers, &file.blob.short(), media_type(file.path.as_str()), bytes);
+        let mut response = self.about(read).bytes(
+            self.headers,
+            &file.blob.short(),
+            media_type(file.path.as_str()),
+            bytes,
+        );
         if let Some(date) = http_date(file.modified_at) {
             response.headers_mut().insert(LAST_MODIFIED, header(&date));
         }
@@ -108,16 +159,42 @@ impl Get<'_> {
     /// What a file's output has beside itself: `<path>.map`, `<path><suffix>`.
     async fn beside(&self, absent: &Read<Module>) -> Result<Option<Response>, Problem> {
         for base in self.path.aliases() {
-            let Ok(base) = LocalPath::new(base) else { continue };
+            let Ok(base) = LocalPath::new(base) else {
+                continue;
+            };
             let suffix = &self.path.as_str()[base.as_str().len()..];
-            let read = self.app.0.reader.module(self.realm, &base, self.asked).await?;
-            if read.value.file.as_ref().is_none_or(|file| file.path != base) {
+            let read = self
+                .app
+                .0
+                .reader
+                .module(self.realm, &base, self.asked)
+                .await?;
+            if read
+                .value
+                .file
+                .as_ref()
+                .is_none_or(|file| file.path != base)
+            {
                 continue;
             }
-            let Made::Output(output) = &*read.value.made else { continue };
-            let Some((kind, bytes)) = piece(output, suffix) else { continue };
-            let about = About { generation: read.generation.max(absent.generation), ..self.about(&read) };
-            let tag = format!("{}{}", output.tag, suffix.replace(|character: char| !character.is_ascii_graphic() || character == '"', "-"));
+            let Made::Output(output) = &*read.value.made else {
+                continue;
+            };
+            let Some((kind, bytes)) = piece(output, suffix) else {
+                continue;
+            };
+            let about = About {
+                generation: read.generation.max(absent.generation),
+                ..self.about(&read)
+            };
+            let tag = format!(
+                "{}{}",
+                output.tag,
+                suffix.replace(
+                    |character: char| !character.is_ascii_graphic() || character == '"',
+                    "-"
+                )
+            );
             return Ok(Some(about.bytes(self.headers, &tag, &kind, bytes)));
         }
         Ok(None)
@@ -147,12 +224,20 @@ fn file_name(file: &FileRow) -> Option<LocalPath> {
 
 /// A folder's files and folders.
 async fn listing(app: &App, realm: &Mounted, rest: &str) -> Result<Response, Problem> {
-    let folder = if rest.is_empty() { String::new() } else { LocalPath::decode(&rest[..rest.len() - 1])?.to_string() };
+    let folder = if rest.is_empty() {
+        String::new()
+    } else {
+        LocalPath::decode(&rest[..rest.len() - 1])?.to_string()
+    };
     let looked = app.0.reader.list(realm, &folder).await?;
     if looked.files.is_empty() && !folder.is_empty() {
         return Err(Problem::no_file(rest).at_generation(looked.generation));
     }
-    let skip = if folder.is_empty() { 0 } else { folder.len() + 1 };
+    let skip = if folder.is_empty() {
+        0
+    } else {
+        folder.len() + 1
+    };
     let mut folders = BTreeSet::new();
     let mut data = Vec::new();
     for file in &looked.files {
@@ -171,12 +256,21 @@ async fn listing(app: &App, realm: &Mounted, rest: &str) -> Result<Response, Pro
         }));
     }
     for name in folders {
-        let path = format!("{}{name}", &if folder.is_empty() { String::new() } else { format!("{folder}/") });
+        let path = format!(
+            "{}{name}",
+            &if folder.is_empty() {
+                String::new()
+            } else {
+                format!("{folder}/")
+            }
+        );
         let local = LocalPath::new(&path)?;
         data.push(json!({ "type": "folder", "id": format!("{}/", realm.url.join(&local)), "attributes": { "path": format!("{path}/") } }));
     }
     let mut response = json(StatusCode::OK, JSON_API, &json!({ "data": data }));
-    response.headers_mut().insert(GENERATION, looked.generation.into());
+    response
+        .headers_mut()
+        .insert(GENERATION, looked.generation.into());
     Ok(response)
 }
 

@@ -18,8 +18,14 @@ const HEADERS: Duration = Duration::from_secs(10);
 /// Serves a socket until told to stop; then takes no new connection, lets requests finish for `drain`, and returns.
 pub async fn serve(listener: TcpListener, router: Router, stop: Stop, drain: Duration) {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(128);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(128);
     let graceful = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
@@ -38,7 +44,11 @@ pub async fn serve(listener: TcpListener, router: Router, stop: Stop, drain: Dur
         };
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned());
+        let connection = graceful.watch(
+            builder
+                .serve_connection(TokioIo::new(stream), service)
+                .into_owned(),
+        );
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 debug!(%error, "a connection ended with an error");

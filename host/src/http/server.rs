@@ -4,15 +4,15 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use hyper::header::{HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::StatusCode;
+use hyper::header::{HeaderValue, LOCATION, RETRY_AFTER};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::answer;
-use super::error::{respond, Problem, JSON_API};
-use super::write::read_json;
 use super::App;
+use super::answer;
+use super::error::{JSON_API, Problem, respond};
+use super::write::read_json;
 use crate::realm::RealmUrl;
 
 /// One thing that must be so for the host to serve.
@@ -55,11 +55,24 @@ pub(super) async fn health() -> Response {
 pub(super) async fn ready(State(app): State<App>) -> Response {
     let checks = (app.0.health.0)();
     let good = checks.iter().all(|check| check.good);
-    let list: Vec<_> = checks.iter().map(|check| json!({ "name": check.name, "good": check.good, "detail": check.detail })).collect();
-    let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let mut response = answer::json(status, "application/json", &json!({ "ready": good, "checks": list }));
+    let list: Vec<_> = checks
+        .iter()
+        .map(|check| json!({ "name": check.name, "good": check.good, "detail": check.detail }))
+        .collect();
+    let status = if good {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let mut response = answer::json(
+        status,
+        "application/json",
+        &json!({ "ready": good, "checks": list }),
+    );
     if !good {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
 }
@@ -81,16 +94,23 @@ struct CreateAttributes {
 
 /// `POST /_create-realm`.
 pub(super) async fn create_realm(State(app): State<App>, body: Body) -> Response {
-    create(&app, body).await.unwrap_or_else(|problem| respond(&problem))
+    create(&app, body)
+        .await
+        .unwrap_or_else(|problem| respond(&problem))
 }
 
 async fn create(app: &App, body: Body) -> Result<Response, Problem> {
     let asked: CreateRealm = read_json(app, body).await?;
-    let url = RealmUrl::parse(&asked.data.attributes.url).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad-url", error))?;
+    let url = RealmUrl::parse(&asked.data.attributes.url)
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad-url", error))?;
     let realm = app.0.lifecycle.create(url).await?;
     let body = json!({ "data": { "type": "realm", "id": realm.url.as_str(), "attributes": { "url": realm.url.as_str() } } });
     let mut response = answer::json(StatusCode::ACCEPTED, JSON_API, &body);
-    response.headers_mut().insert(LOCATION, answer::header(realm.url.as_str()));
-    response.headers_mut().insert("realm-generation", realm.tracker.applied().into());
+    response
+        .headers_mut()
+        .insert(LOCATION, answer::header(realm.url.as_str()));
+    response
+        .headers_mut()
+        .insert("realm-generation", realm.tracker.applied().into());
     Ok(response)
 }

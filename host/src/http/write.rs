@@ -17,52 +17,100 @@ use crate::realm::LocalPath;
 use crate::registry::Mounted;
 
 /// PUT of a file, and POST for clients of the reference system.
-pub(super) async fn put(app: &App, realm: &Arc<Mounted>, rest: &str, method: &Method, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
+pub(super) async fn put(
+    app: &App,
+    realm: &Arc<Mounted>,
+    rest: &str,
+    method: &Method,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
     if *method == Method::POST {
-        let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = headers
+            .get(CONTENT_TYPE)
+            .and_then(|kind| kind.to_str().ok())
+            .unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
-        if !matches!(kind, "application/vnd.card+source" | "application/octet-stream") {
+        if !matches!(
+            kind,
+            "application/vnd.card+source" | "application/octet-stream"
+        ) {
             let detail = "POST takes `application/vnd.card+source` or `application/octet-stream`; PUT takes any";
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", detail));
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "media-type",
+                detail,
+            ));
         }
     }
     let path = writable(rest)?;
     let condition = condition(headers, Condition::Any);
     let bytes = read_body(body, app.0.max_file_bytes, "max-file-bytes").await?;
     let conditional = condition != Condition::Any;
-    let change = Change { path: path.clone(), bytes: Some(bytes), condition };
+    let change = Change {
+        path: path.clone(),
+        bytes: Some(bytes),
+        condition,
+    };
     let written = write(app, realm, change, conditional).await?;
     let (status, hash) = match &written.effects[0] {
         Effect::Created(hash) if *method == Method::PUT => (StatusCode::CREATED, Some(hash)),
-        Effect::Created(hash) | Effect::Replaced(hash) | Effect::Unchanged(hash) => (StatusCode::NO_CONTENT, Some(hash)),
+        Effect::Created(hash) | Effect::Replaced(hash) | Effect::Unchanged(hash) => {
+            (StatusCode::NO_CONTENT, Some(hash))
+        }
         Effect::Removed => (StatusCode::NO_CONTENT, None),
     };
     let mut response = written_at(status, &written);
     if let Some(hash) = hash {
-        response.headers_mut().insert(ETAG, header(&format!("\"{}\"", hash.short())));
+        response
+            .headers_mut()
+            .insert(ETAG, header(&format!("\"{}\"", hash.short())));
     }
     if status == StatusCode::CREATED {
-        response.headers_mut().insert(LOCATION, header(&realm.url.join(&path)));
+        response
+            .headers_mut()
+            .insert(LOCATION, header(&realm.url.join(&path)));
     }
     Ok(response)
 }
 
 /// DELETE of a file.
-pub(super) async fn delete(app: &App, realm: &Arc<Mounted>, rest: &str, headers: &HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn delete(
+    app: &App,
+    realm: &Arc<Mounted>,
+    rest: &str,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
     let condition = condition(headers, Condition::Exists);
     let conditional = condition != Condition::Exists;
-    let change = Change { path: writable(rest)?, bytes: None, condition };
+    let change = Change {
+        path: writable(rest)?,
+        bytes: None,
+        condition,
+    };
     let written = write(app, realm, change, conditional).await?;
     Ok(written_at(StatusCode::NO_CONTENT, &written))
 }
 
-async fn write(app: &App, realm: &Arc<Mounted>, change: Change, conditional: bool) -> Result<Written, Problem> {
-    let set = WriteSet { changes: vec![change], agreed: Vec::new() };
-    app.0.lifecycle.write(Arc::clone(realm), set).await.map_err(|error| match error {
-        // A condition of the request, not a conflict of two of its parts.
-        WriteError::Exists(path) if conditional => WriteError::Precondition(path).into(),
-        error => error.into(),
-    })
+async fn write(
+    app: &App,
+    realm: &Arc<Mounted>,
+    change: Change,
+    conditional: bool,
+) -> Result<Written, Problem> {
+    let set = WriteSet {
+        changes: vec![change],
+        agreed: Vec::new(),
+    };
+    app.0
+        .lifecycle
+        .write(Arc::clone(realm), set)
+        .await
+        .map_err(|error| match error {
+            // A condition of the request, not a conflict of two of its parts.
+            WriteError::Exists(path) if conditional => WriteError::Precondition(path).into(),
+            error => error.into(),
+        })
 }
 
 fn condition(headers: &HeaderMap, otherwise: Condition) -> Condition {
@@ -88,7 +136,9 @@ pub(super) fn writable(rest: &str) -> Result<LocalPath, Problem> {
 /// The answer of a write: it names the generation that has it.
 pub(super) fn written_at(status: StatusCode, written: &Written) -> Response {
     let mut response = empty(status);
-    response.headers_mut().insert("realm-generation", written.generation.into());
+    response
+        .headers_mut()
+        .insert("realm-generation", written.generation.into());
     response
 }
 
@@ -98,16 +148,33 @@ pub(super) async fn read_body(body: Body, max: usize, setting: &str) -> Result<B
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
             let detail = format!("the body has more than {max} bytes (`{setting}`)");
-            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail))
+            Err(Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-large",
+                detail,
+            ))
         }
-        Err(error) => Err(Problem::new(StatusCode::BAD_REQUEST, "bad-body", format!("the body could not be read: {error}"))),
+        Err(error) => Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "bad-body",
+            format!("the body could not be read: {error}"),
+        )),
     }
 }
 
 /// A JSON body.
-pub(super) async fn read_json<T: for<'de> Deserialize<'de>>(app: &App, body: Body) -> Result<T, Problem> {
+pub(super) async fn read_json<T: for<'de> Deserialize<'de>>(
+    app: &App,
+    body: Body,
+) -> Result<T, Problem> {
     let bytes = read_body(body, app.0.max_body_bytes, "max-body-bytes").await?;
-    serde_json::from_slice(&bytes).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad-json", format!("the body does not fit: {error}")))
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            "bad-json",
+            format!("the body does not fit: {error}"),
+        )
+    })
 }
 
 #[derive(Debug, Deserialize)]
@@ -128,16 +195,31 @@ struct InvalidateAttributes {
 }
 
 /// POST of `_invalidate`: some files by URL, or the whole realm.
-pub(super) async fn invalidate(app: &App, realm: &Arc<Mounted>, body: Body) -> Result<Response, Problem> {
+pub(super) async fn invalidate(
+    app: &App,
+    realm: &Arc<Mounted>,
+    body: Body,
+) -> Result<Response, Problem> {
     let bytes = read_body(body, app.0.max_body_bytes, "max-body-bytes").await?;
     let asked: Invalidate = if bytes.is_empty() {
-        Invalidate { data: InvalidateData::default() }
+        Invalidate {
+            data: InvalidateData::default(),
+        }
     } else {
-        serde_json::from_slice(&bytes).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad-json", error))?
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad-json", error))?
     };
     let paths = asked.data.attributes.urls.map(|urls| {
-        let outside = |url: &String| Problem::new(StatusCode::BAD_REQUEST, "outside", format!("`{url}` is not the URL of a file of this realm"));
-        urls.iter().map(|url| realm.url.local(url).ok_or_else(|| outside(url))).collect::<Result<Vec<_>, _>>()
+        let outside = |url: &String| {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                "outside",
+                format!("`{url}` is not the URL of a file of this realm"),
+            )
+        };
+        urls.iter()
+            .map(|url| realm.url.local(url).ok_or_else(|| outside(url)))
+            .collect::<Result<Vec<_>, _>>()
     });
     let paths = paths.transpose()?;
     app.0.lifecycle.invalidate(realm, paths.as_deref());

@@ -3,13 +3,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use sqlx::postgres::PgConnection;
 use sqlx::ConnectOptions as _;
+use sqlx::postgres::PgConnection;
 use tracing::{info, warn};
 
 use super::folder::Folder;
 use super::{CreateError, Lifecycle};
-use crate::database::{postgres_options, DatabaseError, RealmKind};
+use crate::database::{DatabaseError, RealmKind, postgres_options};
 use crate::realm::RealmUrl;
 use crate::registry::Mounted;
 
@@ -34,7 +34,9 @@ pub enum FollowError {
         problem: String,
     },
     /// Another host follows it under another origin.
-    #[error("{folder}: another host serves this folder as {url}; start this one with `--origin {origin}`, or stop the other")]
+    #[error(
+        "{folder}: another host serves this folder as {url}; start this one with `--origin {origin}`, or stop the other"
+    )]
     Elsewhere {
         /// Which folder.
         folder: PathBuf,
@@ -60,10 +62,20 @@ impl Lifecycle {
     ///
     /// # Errors
     /// When the folder cannot be read, or is somebody else's.
-    pub async fn follow(self: &Arc<Self>, url: &RealmUrl, folder: &Path, database_url: Option<&str>) -> Result<Followed, FollowError> {
-        let problem = |error: std::io::Error| FollowError::Folder { folder: folder.to_owned(), problem: error.to_string() };
+    pub async fn follow(
+        self: &Arc<Self>,
+        url: &RealmUrl,
+        folder: &Path,
+        database_url: Option<&str>,
+    ) -> Result<Followed, FollowError> {
+        let problem = |error: std::io::Error| FollowError::Folder {
+            folder: folder.to_owned(),
+            problem: error.to_string(),
+        };
         let absolute = folder.canonicalize().map_err(problem)?;
-        let text = absolute.to_str().ok_or_else(|| problem(std::io::Error::other("its name is not UTF-8")))?;
+        let text = absolute
+            .to_str()
+            .ok_or_else(|| problem(std::io::Error::other("its name is not UTF-8")))?;
         let mut lock = FolderLock::new(database_url, text);
         let mine = lock.try_take().await?;
         let realm = self.ensure_bootstrap(url, text, mine).await?;
@@ -73,18 +85,35 @@ impl Lifecycle {
         } else {
             info!(%url, folder = text, "another replica follows this folder; standing by");
         }
-        let followed = Followed { realm, folder: absolute };
+        let followed = Followed {
+            realm,
+            folder: absolute,
+        };
         tokio::spawn(keep_following(follower, lock, mine));
         Ok(followed)
     }
 
-    async fn ensure_bootstrap(self: &Arc<Self>, url: &RealmUrl, folder: &str, mine: bool) -> Result<Arc<Mounted>, FollowError> {
-        let mut transaction = self.database.begin_write(url, self.limits.lock_timeout).await?;
+    async fn ensure_bootstrap(
+        self: &Arc<Self>,
+        url: &RealmUrl,
+        folder: &str,
+        mine: bool,
+    ) -> Result<Arc<Mounted>, FollowError> {
+        let mut transaction = self
+            .database
+            .begin_write(url, self.limits.lock_timeout)
+            .await?;
         match transaction.realm_of_folder(folder).await? {
             Some((_, known)) if known == url.as_str() => drop(transaction),
             Some((_, known)) if !mine => {
-                let origin = RealmUrl::parse(&known).map(|url| url.origin().to_owned()).unwrap_or_default();
-                return Err(FollowError::Elsewhere { folder: folder.into(), url: known, origin });
+                let origin = RealmUrl::parse(&known)
+                    .map(|url| url.origin().to_owned())
+                    .unwrap_or_default();
+                return Err(FollowError::Elsewhere {
+                    folder: folder.into(),
+                    url: known,
+                    origin,
+                });
             }
             Some((id, known)) => {
                 info!(from = known, to = %url, "the folder is served under another URL now");
@@ -98,11 +127,14 @@ impl Lifecycle {
             }
             None => {
                 drop(transaction);
-                self.create_now(url, RealmKind::Bootstrap, Some(folder)).await?;
+                self.create_now(url, RealmKind::Bootstrap, Some(folder))
+                    .await?;
             }
         }
         self.registry.refresh().await?;
-        self.registry.get(url).ok_or_else(|| DatabaseError::Unavailable(format!("{url} is not in the registry")).into())
+        self.registry.get(url).ok_or_else(|| {
+            DatabaseError::Unavailable(format!("{url} is not in the registry")).into()
+        })
     }
 }
 
@@ -138,14 +170,28 @@ struct FolderLock {
 impl FolderLock {
     fn new(url: Option<&str>, folder: &str) -> Self {
         let digest = Sha256::digest(format!("folder|{folder}"));
-        let (head, _) = digest.split_first_chunk::<8>().expect("a SHA-256 has 32 bytes");
-        Self { url: url.map(str::to_owned), key: i64::from_be_bytes(*head), connection: Arc::default() }
+        let (head, _) = digest
+            .split_first_chunk::<8>()
+            .expect("a SHA-256 has 32 bytes");
+        Self {
+            url: url.map(str::to_owned),
+            key: i64::from_be_bytes(*head),
+            connection: Arc::default(),
+        }
     }
 
     async fn try_take(&mut self) -> Result<bool, DatabaseError> {
-        let Some(url) = &self.url else { return Ok(true) };
-        let mut connection = postgres_options(url)?.application_name("realm folder").connect().await?;
-        let taken: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(self.key).fetch_one(&mut connection).await?;
+        let Some(url) = &self.url else {
+            return Ok(true);
+        };
+        let mut connection = postgres_options(url)?
+            .application_name("realm folder")
+            .connect()
+            .await?;
+        let taken: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
+            .bind(self.key)
+            .fetch_one(&mut connection)
+            .await?;
         if taken {
             *self.connection.lock().await = Some(connection);
         }

@@ -44,7 +44,11 @@ struct Known {
 /// What is to be done about one path.
 enum Step {
     /// The folder has news.
-    Import { bytes: Option<Bytes>, before: Option<BlobHash>, now: Option<BlobHash> },
+    Import {
+        bytes: Option<Bytes>,
+        before: Option<BlobHash>,
+        now: Option<BlobHash>,
+    },
     /// The realm has news.
     Export(Option<BlobHash>),
     /// Both have the same, which is new to the books.
@@ -53,7 +57,12 @@ enum Step {
 
 impl Folder {
     pub(super) fn new(lifecycle: Arc<Lifecycle>, realm: Arc<Mounted>, path: PathBuf) -> Self {
-        Self { lifecycle, realm, path, hashes: HashMap::new() }
+        Self {
+            lifecycle,
+            realm,
+            path,
+            hashes: HashMap::new(),
+        }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -61,7 +70,10 @@ impl Folder {
     }
 
     /// Follows both ways until `held` says no.
-    pub(super) async fn follow_while<F: Future<Output = bool> + Send>(&mut self, held: impl Fn() -> F + Send) {
+    pub(super) async fn follow_while<F: Future<Output = bool> + Send>(
+        &mut self,
+        held: impl Fn() -> F + Send,
+    ) {
         let (sender, mut events) = mpsc::channel::<()>(1);
         // One pending wake-up is enough: whoever wakes looks at everything.
         let wake = sender.clone();
@@ -70,11 +82,18 @@ impl Folder {
                 let _ = wake.try_send(());
             }
         });
-        let watching = watcher.and_then(|mut watcher| watcher.watch(&self.path, RecursiveMode::Recursive).map(|()| watcher));
+        let watching = watcher.and_then(|mut watcher| {
+            watcher
+                .watch(&self.path, RecursiveMode::Recursive)
+                .map(|()| watcher)
+        });
         if let Err(error) = &watching {
             warn!(folder = %self.path.display(), %error, "the folder cannot be watched; it is looked at every {} s", IDLE.as_secs());
         }
-        let listener = Arc::new(RealmNews { realm: self.realm.id, wake: sender });
+        let listener = Arc::new(RealmNews {
+            realm: self.realm.id,
+            wake: sender,
+        });
         self.lifecycle.hub.subscribe(listener);
         loop {
             if let Err(error) = self.reconcile().await {
@@ -106,15 +125,30 @@ impl Folder {
     async fn steps(&mut self) -> Result<BTreeMap<LocalPath, Step>, FollowError> {
         let database = &self.lifecycle.database;
         // Before the folder is looked at: a write that comes in between shows as a condition that fails, and is seen next time.
-        let agreed: HashMap<_, _> = database.folder_files(self.realm.id).await?.into_iter().collect();
+        let agreed: HashMap<_, _> = database
+            .folder_files(self.realm.id)
+            .await?
+            .into_iter()
+            .collect();
         let listed = database.list(self.realm.id, "").await?;
-        let listed = listed.ok_or_else(|| DatabaseError::Unavailable(format!("{} is gone", self.realm.url)))?;
-        let stored: HashMap<_, _> = listed.files.into_iter().map(|file| (file.path, file.blob)).collect();
+        let listed = listed
+            .ok_or_else(|| DatabaseError::Unavailable(format!("{} is gone", self.realm.url)))?;
+        let stored: HashMap<_, _> = listed
+            .files
+            .into_iter()
+            .map(|file| (file.path, file.blob))
+            .collect();
         let max = self.lifecycle.limits.max_file_bytes;
         let (path, hashes) = (self.path.clone(), std::mem::take(&mut self.hashes));
         let scanned = tokio::task::spawn_blocking(move || scan(&path, hashes, max)).await;
-        let scanned = scanned.map_err(|error| FollowError::Folder { folder: self.path.clone(), problem: error.to_string() })?;
-        let (found, skipped, hashes) = scanned.map_err(|problem| FollowError::Folder { folder: self.path.clone(), problem })?;
+        let scanned = scanned.map_err(|error| FollowError::Folder {
+            folder: self.path.clone(),
+            problem: error.to_string(),
+        })?;
+        let (found, skipped, hashes) = scanned.map_err(|problem| FollowError::Folder {
+            folder: self.path.clone(),
+            problem,
+        })?;
         self.hashes = hashes;
         let mut steps = BTreeMap::new();
         for path in found.keys().chain(agreed.keys()).chain(stored.keys()) {
@@ -122,21 +156,36 @@ impl Folder {
                 continue;
             }
             // Ignored files are not discovered, but one that the realm knows is followed all the same.
-            let in_folder = found.get(path).copied().or_else(|| std::fs::read(self.path.join(path.as_str())).ok().map(|bytes| BlobHash::of(&bytes)));
+            let in_folder = found.get(path).copied().or_else(|| {
+                std::fs::read(self.path.join(path.as_str()))
+                    .ok()
+                    .map(|bytes| BlobHash::of(&bytes))
+            });
             let (in_realm, last) = (stored.get(path).copied(), agreed.get(path).copied());
             let step = if in_folder == in_realm {
-                if last == in_folder { continue } else { Step::Agree(in_folder) }
+                if last == in_folder {
+                    continue;
+                } else {
+                    Step::Agree(in_folder)
+                }
             } else if in_folder == last {
                 Step::Export(in_realm)
             } else {
                 if in_realm != last {
-                    let replaced = in_realm.map_or_else(|| "its removal".to_owned(), |blob| blob.to_string());
+                    let replaced =
+                        in_realm.map_or_else(|| "its removal".to_owned(), |blob| blob.to_string());
                     warn!(%path, realm = %self.realm.url, %replaced, "changed both in the folder and in the realm: the folder wins");
                 }
                 let bytes = in_folder.map(|hash| read_again(&self.path.join(path.as_str()), hash));
                 // It is being written right now: its next event brings us back.
-                let Some(bytes) = bytes.map_or(Some(None), |read| read.map(Some)) else { continue };
-                Step::Import { bytes, before: in_realm, now: in_folder }
+                let Some(bytes) = bytes.map_or(Some(None), |read| read.map(Some)) else {
+                    continue;
+                };
+                Step::Import {
+                    bytes,
+                    before: in_realm,
+                    now: in_folder,
+                }
             };
             steps.insert(path.clone(), step);
         }
@@ -154,7 +203,11 @@ impl Folder {
             let set = sets.last_mut().expect("never empty");
             match step {
                 Step::Import { bytes, before, now } => {
-                    set.changes.push(Change { path: path.clone(), bytes, condition: Condition::Blob(before) });
+                    set.changes.push(Change {
+                        path: path.clone(),
+                        bytes,
+                        condition: Condition::Blob(before),
+                    });
                     set.agreed.push((path, now));
                 }
                 Step::Agree(now) => set.agreed.push((path, now)),
@@ -167,11 +220,18 @@ impl Folder {
             }
             let files = set.changes.len();
             match self.lifecycle.write(Arc::clone(&self.realm), set).await {
-                Ok(written) if files > 0 => info!(realm = %self.realm.url, files, generation = written.generation, "imported from the folder"),
+                Ok(written) if files > 0 => {
+                    info!(realm = %self.realm.url, files, generation = written.generation, "imported from the folder")
+                }
                 Ok(_) => {}
                 Err(WriteError::Precondition(_)) => return Ok(false),
                 Err(WriteError::Database(error)) => return Err(error.into()),
-                Err(error) => return Err(FollowError::Folder { folder: self.path.clone(), problem: error.to_string() }),
+                Err(error) => {
+                    return Err(FollowError::Folder {
+                        folder: self.path.clone(),
+                        problem: error.to_string(),
+                    });
+                }
             }
         }
         for (path, blob) in exports {
@@ -183,24 +243,41 @@ impl Folder {
     /// Writes the realm's news through to the folder.
     async fn export(&self, path: &LocalPath, blob: Option<BlobHash>) -> Result<(), FollowError> {
         let file = self.path.join(path.as_str());
-        let problem = |error: std::io::Error| FollowError::Folder { folder: file.clone(), problem: error.to_string() };
+        let problem = |error: std::io::Error| FollowError::Folder {
+            folder: file.clone(),
+            problem: error.to_string(),
+        };
         match blob {
             Some(hash) => {
-                let Some(bytes) = self.lifecycle.database.blob(hash).await? else { return Ok(()) };
+                let Some(bytes) = self.lifecycle.database.blob(hash).await? else {
+                    return Ok(());
+                };
                 let parent = file.parent().unwrap_or(&self.path);
                 std::fs::create_dir_all(parent).map_err(problem)?;
                 // Whole under another name first: an editor never sees half a file.
-                let mut temporary = tempfile::Builder::new().prefix(".realm-").tempfile_in(parent).map_err(problem)?;
+                let mut temporary = tempfile::Builder::new()
+                    .prefix(".realm-")
+                    .tempfile_in(parent)
+                    .map_err(problem)?;
                 std::io::Write::write_all(&mut temporary, &bytes).map_err(problem)?;
-                std::fs::set_permissions(temporary.path(), std::fs::Permissions::from_mode(0o644)).map_err(problem)?;
-                temporary.persist(&file).map_err(|error| problem(error.error))?;
+                std::fs::set_permissions(temporary.path(), std::fs::Permissions::from_mode(0o644))
+                    .map_err(problem)?;
+                temporary
+                    .persist(&file)
+                    .map_err(|error| problem(error.error))?;
             }
             None => match std::fs::remove_file(&file) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(problem(error)),
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(problem(error));
+                }
                 _ => {}
             },
         }
-        Ok(self.lifecycle.database.agree(self.realm.id, path, blob).await?)
+        Ok(self
+            .lifecycle
+            .database
+            .agree(self.realm.id, path, blob)
+            .await?)
     }
 }
 
@@ -218,12 +295,24 @@ impl Subscriber for RealmNews {
     }
 }
 
-type Scanned = (HashMap<LocalPath, BlobHash>, std::collections::HashSet<LocalPath>, HashMap<PathBuf, Known>);
+type Scanned = (
+    HashMap<LocalPath, BlobHash>,
+    std::collections::HashSet<LocalPath>,
+    HashMap<PathBuf, Known>,
+);
 
 /// Every file of the folder that belongs to the realm, with its hash: hidden files and what `.gitignore` names do not.
 fn scan(folder: &Path, mut hashes: HashMap<PathBuf, Known>, max: usize) -> Result<Scanned, String> {
-    let (mut found, mut skipped, mut kept) = (HashMap::new(), std::collections::HashSet::new(), HashMap::new());
-    for entry in WalkBuilder::new(folder).require_git(false).follow_links(false).build() {
+    let (mut found, mut skipped, mut kept) = (
+        HashMap::new(),
+        std::collections::HashSet::new(),
+        HashMap::new(),
+    );
+    for entry in WalkBuilder::new(folder)
+        .require_git(false)
+        .follow_links(false)
+        .build()
+    {
         let entry = entry.map_err(|error| error.to_string())?;
         if !entry.file_type().is_some_and(|kind| kind.is_file()) {
             continue;
@@ -241,7 +330,9 @@ fn scan(folder: &Path, mut hashes: HashMap<PathBuf, Known>, max: usize) -> Resul
             }
         };
         // A file that vanishes meanwhile is absent.
-        let Ok(metadata) = file.metadata() else { continue };
+        let Ok(metadata) = file.metadata() else {
+            continue;
+        };
         if metadata.len() > max as u64 {
             if !hashes.contains_key(&file) {
                 warn!(file = %file.display(), size = metadata.len(), max, "left out: too large");
@@ -250,12 +341,20 @@ fn scan(folder: &Path, mut hashes: HashMap<PathBuf, Known>, max: usize) -> Resul
             continue;
         }
         let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        let known = hashes.remove(&file).filter(|known| known.modified == modified && known.size == metadata.len());
+        let known = hashes
+            .remove(&file)
+            .filter(|known| known.modified == modified && known.size == metadata.len());
         let known = match known {
             Some(known) => known,
             None => {
-                let Ok(bytes) = std::fs::read(&file) else { continue };
-                Known { modified, size: metadata.len(), hash: BlobHash::of(&bytes) }
+                let Ok(bytes) = std::fs::read(&file) else {
+                    continue;
+                };
+                Known {
+                    modified,
+                    size: metadata.len(),
+                    hash: BlobHash::of(&bytes),
+                }
             }
         };
         if modified.elapsed().is_ok_and(|age| age > YOUNG) {
@@ -268,5 +367,8 @@ fn scan(folder: &Path, mut hashes: HashMap<PathBuf, Known>, max: usize) -> Resul
 
 /// The bytes that were hashed; none when the file has changed since.
 fn read_again(file: &Path, hash: BlobHash) -> Option<Bytes> {
-    std::fs::read(file).ok().filter(|bytes| BlobHash::of(bytes) == hash).map(Bytes::from)
+    std::fs::read(file)
+        .ok()
+        .filter(|bytes| BlobHash::of(bytes) == hash)
+        .map(Bytes::from)
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
 use self::queue::Queues;
-use crate::changes::{payloads, Announcement, Hub, FILE_CHANGES, REGISTRY};
+use crate::changes::{Announcement, FILE_CHANGES, Hub, REGISTRY, payloads};
 use crate::database::{Database, DatabaseError, NewRealm, RealmKind};
 use crate::realm::{LocalPath, RealmUrl};
 use crate::registry::{Mounted, Registry};
@@ -56,9 +56,21 @@ pub enum CreateError {
 impl Lifecycle {
     /// Changes realms of `registry`, in `database`, and tells `hub`.
     #[must_use]
-    pub fn new(database: Database, hub: Arc<Hub>, registry: Arc<Registry>, limits: WriteLimits) -> Arc<Self> {
+    pub fn new(
+        database: Database,
+        hub: Arc<Hub>,
+        registry: Arc<Registry>,
+        limits: WriteLimits,
+    ) -> Arc<Self> {
         let queues = Queues::new(limits.queue);
-        Arc::new(Self { database, hub, registry, limits, queues, tasks: TaskTracker::new() })
+        Arc::new(Self {
+            database,
+            hub,
+            registry,
+            limits,
+            queues,
+            tasks: TaskTracker::new(),
+        })
     }
 
     /// Makes an empty realm.
@@ -67,30 +79,53 @@ impl Lifecycle {
     /// When there is one, or the database is away.
     pub async fn create(self: &Arc<Self>, url: RealmUrl) -> Result<Arc<Mounted>, CreateError> {
         let own = Arc::clone(self);
-        let task = self.tasks.spawn(async move { own.create_now(&url, RealmKind::Source, None).await });
-        task.await.unwrap_or_else(|error| Err(panicked(&error).into()))
+        let task = self
+            .tasks
+            .spawn(async move { own.create_now(&url, RealmKind::Source, None).await });
+        task.await
+            .unwrap_or_else(|error| Err(panicked(&error).into()))
     }
 
-    async fn create_now(&self, url: &RealmUrl, kind: RealmKind, folder: Option<&str>) -> Result<Arc<Mounted>, CreateError> {
-        let mut transaction = self.database.begin_write(url, self.limits.lock_timeout).await?;
+    async fn create_now(
+        &self,
+        url: &RealmUrl,
+        kind: RealmKind,
+        folder: Option<&str>,
+    ) -> Result<Arc<Mounted>, CreateError> {
+        let mut transaction = self
+            .database
+            .begin_write(url, self.limits.lock_timeout)
+            .await?;
         if transaction.write_target(url).await?.is_some() {
             return Err(CreateError::Exists(url.clone()));
         }
-        let target = transaction.insert_realm(&NewRealm { url, kind, folder }).await?;
+        let target = transaction
+            .insert_realm(&NewRealm { url, kind, folder })
+            .await?;
         transaction.log_change(target, None).await?;
         transaction.commit().await?;
         self.registry.refresh().await?;
         self.announce_realm(url);
         self.announce(url, None);
-        self.registry.get(url).ok_or_else(|| DatabaseError::Unavailable("the new realm is not in the registry".to_owned()).into())
+        self.registry.get(url).ok_or_else(|| {
+            DatabaseError::Unavailable("the new realm is not in the registry".to_owned()).into()
+        })
     }
 
     fn announce_realm(&self, url: &RealmUrl) {
-        self.hub.announcer.announce(vec![Announcement { channel: REGISTRY, payload: format!("upsert:{url}") }]);
+        self.hub.announcer.announce(vec![Announcement {
+            channel: REGISTRY,
+            payload: format!("upsert:{url}"),
+        }]);
     }
 
     fn announce(&self, url: &RealmUrl, paths: Option<&[LocalPath]>) {
-        let announcements = payloads(url, paths).into_iter().map(|payload| Announcement { channel: FILE_CHANGES, payload });
+        let announcements = payloads(url, paths)
+            .into_iter()
+            .map(|payload| Announcement {
+                channel: FILE_CHANGES,
+                payload,
+            });
         self.hub.announcer.announce(announcements.collect());
     }
 

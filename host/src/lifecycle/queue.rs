@@ -31,7 +31,10 @@ struct Place<'a>(&'a Queues, RealmId);
 
 impl Queues {
     pub(super) fn new(bound: usize) -> Self {
-        Self { bound, queues: Mutex::default() }
+        Self {
+            bound,
+            queues: Mutex::default(),
+        }
     }
 
     /// Waits for a turn, first come first served; none when too many wait already.
@@ -45,7 +48,10 @@ impl Queues {
             queue.present += 1;
             (Arc::clone(&queue.turn), Place(self, realm))
         };
-        Some(Turn { _guard: turn.lock_owned().await, _place: place })
+        Some(Turn {
+            _guard: turn.lock_owned().await,
+            _place: place,
+        })
     }
 }
 
@@ -73,7 +79,10 @@ mod tests {
         let mut second = Box::pin(queues.enter(RealmId(1)));
         assert!(futures_util::poll!(&mut second).is_pending());
         assert!(queues.enter(RealmId(1)).await.is_none());
-        assert!(queues.enter(RealmId(2)).await.is_some(), "another realm has its own queue");
+        assert!(
+            queues.enter(RealmId(2)).await.is_some(),
+            "another realm has its own queue"
+        );
         drop(first);
         drop(second.await.unwrap());
         assert!(queues.queues.lock().is_empty());

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tracing::warn;
 
-use super::{panicked, Lifecycle};
+use super::{Lifecycle, panicked};
 use crate::database::{Changes, DatabaseError, FileRow, Transaction, WriteTarget};
 use crate::realm::{BlobHash, Generation, LocalPath, RealmSettings, SETTINGS_FILE};
 use crate::registry::Mounted;
@@ -106,12 +106,19 @@ impl Lifecycle {
     ///
     /// # Errors
     /// See [`WriteError`]; nothing is written then, unless the database says that it does not know.
-    pub async fn write(self: &Arc<Self>, realm: Arc<Mounted>, set: WriteSet) -> Result<Written, WriteError> {
+    pub async fn write(
+        self: &Arc<Self>,
+        realm: Arc<Mounted>,
+        set: WriteSet,
+    ) -> Result<Written, WriteError> {
         self.check(&set)?;
         let own = Arc::clone(self);
         // A task of its own: a client that leaves between commit and answer must not keep the peers from hearing of it.
-        let task = self.tasks.spawn(async move { own.write_now(&realm, set).await });
-        task.await.unwrap_or_else(|error| Err(panicked(&error).into()))
+        let task = self
+            .tasks
+            .spawn(async move { own.write_now(&realm, set).await });
+        task.await
+            .unwrap_or_else(|error| Err(panicked(&error).into()))
     }
 
     fn check(&self, set: &WriteSet) -> Result<(), WriteError> {
@@ -122,23 +129,47 @@ impl Lifecycle {
             }
             let size = change.bytes.as_ref().map_or(0, Bytes::len);
             if size > self.limits.max_file_bytes {
-                return Err(WriteError::TooLarge { path: change.path.clone(), size, max: self.limits.max_file_bytes });
+                return Err(WriteError::TooLarge {
+                    path: change.path.clone(),
+                    size,
+                    max: self.limits.max_file_bytes,
+                });
             }
         }
         Ok(())
     }
 
     async fn write_now(&self, realm: &Mounted, set: WriteSet) -> Result<Written, WriteError> {
-        let _turn = self.queues.enter(realm.id).await.ok_or(WriteError::Busy(self.limits.queue))?;
-        let mut transaction = self.database.begin_write(&realm.url, self.limits.lock_timeout).await?;
-        let target = transaction.write_target(&realm.url).await?.filter(|target| target.id == realm.id).ok_or(WriteError::NoRealm)?;
+        let _turn = self
+            .queues
+            .enter(realm.id)
+            .await
+            .ok_or(WriteError::Busy(self.limits.queue))?;
+        let mut transaction = self
+            .database
+            .begin_write(&realm.url, self.limits.lock_timeout)
+            .await?;
+        let target = transaction
+            .write_target(&realm.url)
+            .await?
+            .filter(|target| target.id == realm.id)
+            .ok_or(WriteError::NoRealm)?;
         let done = apply_set(&mut transaction, target, &set).await?;
         let applied = realm.tracker.applied();
         // Read under the lock: what others have committed since, and this commit's own row after them.
-        let seen = transaction.changes_since(realm.id, applied).await?.ok_or(WriteError::NoRealm)?;
+        let seen = transaction
+            .changes_since(realm.id, applied)
+            .await?
+            .ok_or(WriteError::NoRealm)?;
         let committed = transaction.commit().await;
         #[cfg(feature = "gates")]
-        crate::gates::pass("after-commit", set.changes.first().map_or("", |change| change.path.as_str())).await;
+        crate::gates::pass(
+            "after-commit",
+            set.changes
+                .first()
+                .map_or("", |change| change.path.as_str()),
+        )
+        .await;
         if let Err(error) = committed {
             // It may have taken effect, and then nobody else will say so.
             self.hub.doubt(&realm.tracker);
@@ -147,7 +178,10 @@ impl Lifecycle {
         }
         self.committed(realm, &seen, &done);
         realm.tracker.reached(seen.generation).await;
-        Ok(Written { generation: seen.generation, effects: done.effects })
+        Ok(Written {
+            generation: seen.generation,
+            effects: done.effects,
+        })
     }
 
     fn committed(&self, realm: &Mounted, seen: &Changes, done: &Done) {
@@ -163,26 +197,51 @@ struct Done {
     changed: Vec<LocalPath>,
 }
 
-async fn apply_set(transaction: &mut Transaction, target: WriteTarget, set: &WriteSet) -> Result<Done, WriteError> {
+async fn apply_set(
+    transaction: &mut Transaction,
+    target: WriteTarget,
+    set: &WriteSet,
+) -> Result<Done, WriteError> {
     let mut plans = Vec::with_capacity(set.changes.len());
     for change in &set.changes {
         let before = transaction.file(target, &change.path).await?;
         require(change, before.as_ref())?;
-        plans.push((change, before, change.bytes.as_ref().map(|bytes| BlobHash::of(bytes))));
+        plans.push((
+            change,
+            before,
+            change.bytes.as_ref().map(|bytes| BlobHash::of(bytes)),
+        ));
     }
-    let mut blobs: Vec<_> = plans.iter().filter_map(|(change, _, hash)| Some((hash.as_ref()?, change.bytes.as_ref()?))).collect();
+    let mut blobs: Vec<_> = plans
+        .iter()
+        .filter_map(|(change, _, hash)| Some((hash.as_ref()?, change.bytes.as_ref()?)))
+        .collect();
     blobs.sort_unstable_by_key(|(hash, _)| **hash);
     blobs.dedup_by_key(|(hash, _)| **hash);
     for (hash, bytes) in blobs {
         transaction.keep_blob(*hash, bytes).await?;
     }
-    let mut done = Done { effects: Vec::with_capacity(plans.len()), changed: Vec::new() };
+    let mut done = Done {
+        effects: Vec::with_capacity(plans.len()),
+        changed: Vec::new(),
+    };
     for (change, before, hash) in plans {
         let effect = match (hash, before) {
             (Some(hash), Some(before)) if before.blob == hash => Effect::Unchanged(hash),
             (Some(hash), before) => {
-                transaction.put_file(target, &change.path, hash, change.bytes.as_ref().map_or(0, Bytes::len)).await?;
-                if before.is_some() { Effect::Replaced(hash) } else { Effect::Created(hash) }
+                transaction
+                    .put_file(
+                        target,
+                        &change.path,
+                        hash,
+                        change.bytes.as_ref().map_or(0, Bytes::len),
+                    )
+                    .await?;
+                if before.is_some() {
+                    Effect::Replaced(hash)
+                } else {
+                    Effect::Created(hash)
+                }
             }
             (None, _) => {
                 transaction.remove_file(target, &change.path).await?;
@@ -210,21 +269,40 @@ fn require(change: &Change, before: Option<&FileRow>) -> Result<(), WriteError> 
     let path = || change.path.clone();
     match (&change.condition, before) {
         // Taking away what is not there is a mistake whatever else was asked.
-        (Condition::Any | Condition::Exists, None) if change.bytes.is_none() => Err(WriteError::NotFound(path())),
+        (Condition::Any | Condition::Exists, None) if change.bytes.is_none() => {
+            Err(WriteError::NotFound(path()))
+        }
         (Condition::Exists, None) => Err(WriteError::NotFound(path())),
         (Condition::Absent, Some(_)) => Err(WriteError::Exists(path())),
         (Condition::Tagged(tags), before) => match before {
-            Some(file) if tags.iter().any(|tag| tag == "*" || *tag == file.blob.short()) => Ok(()),
+            Some(file)
+                if tags
+                    .iter()
+                    .any(|tag| tag == "*" || *tag == file.blob.short()) =>
+            {
+                Ok(())
+            }
             _ => Err(WriteError::Precondition(path())),
         },
-        (Condition::Blob(expected), before) if *expected != before.map(|file| file.blob) => Err(WriteError::Precondition(path())),
+        (Condition::Blob(expected), before) if *expected != before.map(|file| file.blob) => {
+            Err(WriteError::Precondition(path()))
+        }
         _ => Ok(()),
     }
 }
 
 /// A `realm.json` that makes no sense is kept as a file, and the last good one stays in force.
-async fn remember_settings(transaction: &mut Transaction, target: WriteTarget, change: &Change, hash: Option<BlobHash>) -> Result<(), WriteError> {
-    match change.bytes.as_ref().map(|bytes| RealmSettings::parse(bytes)) {
+async fn remember_settings(
+    transaction: &mut Transaction,
+    target: WriteTarget,
+    change: &Change,
+    hash: Option<BlobHash>,
+) -> Result<(), WriteError> {
+    match change
+        .bytes
+        .as_ref()
+        .map(|bytes| RealmSettings::parse(bytes))
+    {
         Some(Err(error)) => {
             warn!(realm = target.id.0, %error, "realm.json has a mistake; the last good settings stay in force");
             Ok(())

@@ -38,14 +38,22 @@ impl Admission {
     /// Admits `concurrency` calls at a time, and lets `bound` wait.
     #[must_use]
     pub fn new(concurrency: usize, bound: usize) -> Arc<Self> {
-        Arc::new(Self { concurrency, bound, queue: Mutex::default() })
+        Arc::new(Self {
+            concurrency,
+            bound,
+            queue: Mutex::default(),
+        })
     }
 
     /// Waits for a turn; `since` is when the request came.
     ///
     /// # Errors
     /// When the queue is full.
-    pub async fn enter(self: &Arc<Self>, realm: RealmId, since: Instant) -> Result<Permit, QueueFull> {
+    pub async fn enter(
+        self: &Arc<Self>,
+        realm: RealmId,
+        since: Instant,
+    ) -> Result<Permit, QueueFull> {
         let (place, turn) = {
             let mut queue = self.queue.lock();
             if queue.running < self.concurrency {
@@ -65,8 +73,14 @@ impl Admission {
             queue.realms.entry(realm).or_default().insert(place, sender);
             (place, turn)
         };
-        let _leave = Leave { admission: self, realm, place };
-        Ok(turn.await.expect("a waiting sender is dropped only with its receiver's own place"))
+        let _leave = Leave {
+            admission: self,
+            realm,
+            place,
+        };
+        Ok(turn
+            .await
+            .expect("a waiting sender is dropped only with its receiver's own place"))
     }
 
     /// Calls that run, and calls that wait.
@@ -117,7 +131,9 @@ struct Leave<'a> {
 impl Drop for Leave<'_> {
     fn drop(&mut self) {
         let mut queue = self.admission.queue.lock();
-        let Some(waiting) = queue.realms.get_mut(&self.realm) else { return };
+        let Some(waiting) = queue.realms.get_mut(&self.realm) else {
+            return;
+        };
         if waiting.remove(&self.place).is_some() {
             let empty = waiting.is_empty();
             queue.waiting -= 1;
@@ -154,11 +170,19 @@ mod tests {
         let order = Arc::new(Mutex::new(Vec::new()));
         let now = Instant::now();
         let mut tasks = Vec::new();
-        for (realm, age, name) in [(1, 1, "1 young"), (1, 9, "1 old"), (1, 5, "1 middle"), (2, 0, "2 late")] {
+        for (realm, age, name) in [
+            (1, 1, "1 young"),
+            (1, 9, "1 old"),
+            (1, 5, "1 middle"),
+            (2, 0, "2 late"),
+        ] {
             let (own, order) = (Arc::clone(&admission), Arc::clone(&order));
             let before = admission.load().1;
             tasks.push(tokio::spawn(async move {
-                let _permit = own.enter(RealmId(realm), now - Duration::from_secs(age)).await.unwrap();
+                let _permit = own
+                    .enter(RealmId(realm), now - Duration::from_secs(age))
+                    .await
+                    .unwrap();
                 order.lock().push(name);
             }));
             while admission.load().1 == before {

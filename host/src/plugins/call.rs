@@ -8,7 +8,7 @@ use super::bindings::realm::plugin::types;
 use super::bindings::{TranspilerPlugin, TranspilerPluginPre};
 use super::capture::{Capture, Speaker};
 use super::engine::PluginEngine;
-use super::error::{explain, frames, CallError, Remains};
+use super::error::{CallError, Remains, explain, frames};
 use super::imports::{CallWorld, Contents, Files, ReadFailure, ReadTrouble};
 use super::installed::Plugin;
 use super::limits::Limiter;
@@ -36,7 +36,11 @@ pub struct Call {
 
 impl std::fmt::Debug for Call {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Call").field("id", &self.id).field("plugin", &self.plugin).field("path", &self.input.path).finish_non_exhaustive()
+        f.debug_struct("Call")
+            .field("id", &self.id)
+            .field("plugin", &self.plugin)
+            .field("path", &self.input.path)
+            .finish_non_exhaustive()
     }
 }
 
@@ -53,7 +57,11 @@ struct Subject {
 trait Job: Send + 'static {
     type Given: Send + 'static;
 
-    fn run(self, instance: &TranspilerPlugin, store: &mut Store<CallWorld>) -> impl Future<Output = wasmtime::Result<Self::Given>> + Send;
+    fn run(
+        self,
+        instance: &TranspilerPlugin,
+        store: &mut Store<CallWorld>,
+    ) -> impl Future<Output = wasmtime::Result<Self::Given>> + Send;
 }
 
 struct Transpile(transpiler::Request);
@@ -61,8 +69,16 @@ struct Transpile(transpiler::Request);
 impl Job for Transpile {
     type Given = Outcome;
 
-    async fn run(self, instance: &TranspilerPlugin, store: &mut Store<CallWorld>) -> wasmtime::Result<Outcome> {
-        Ok(instance.realm_plugin_transpiler().call_transpile(store, &self.0).await?.into())
+    async fn run(
+        self,
+        instance: &TranspilerPlugin,
+        store: &mut Store<CallWorld>,
+    ) -> wasmtime::Result<Outcome> {
+        Ok(instance
+            .realm_plugin_transpiler()
+            .call_transpile(store, &self.0)
+            .await?
+            .into())
     }
 }
 
@@ -71,7 +87,11 @@ struct Describe;
 impl Job for Describe {
     type Given = about::Description;
 
-    async fn run(self, instance: &TranspilerPlugin, store: &mut Store<CallWorld>) -> wasmtime::Result<about::Description> {
+    async fn run(
+        self,
+        instance: &TranspilerPlugin,
+        store: &mut Store<CallWorld>,
+    ) -> wasmtime::Result<about::Description> {
         instance.realm_plugin_about().call_describe(store).await
     }
 }
@@ -89,7 +109,8 @@ impl PluginEngine {
             path: call.input.path.clone(),
             call: call.id,
         };
-        metrics::counter!("realm_guest_calls_total", "plugin" => subject.plugin.clone()).increment(1);
+        metrics::counter!("realm_guest_calls_total", "plugin" => subject.plugin.clone())
+            .increment(1);
         let begun = Instant::now();
         let request = transpiler::Request {
             input: types::File {
@@ -102,8 +123,17 @@ impl PluginEngine {
             options: call.options,
         };
         let plugin = subject.plugin.clone();
-        let outcome = run(self, call.plugin.pre.clone(), subject, call.files, call.token, Transpile(request)).await;
-        metrics::histogram!("realm_guest_call_seconds", "plugin" => plugin.clone()).record(begun.elapsed());
+        let outcome = run(
+            self,
+            call.plugin.pre.clone(),
+            subject,
+            call.files,
+            call.token,
+            Transpile(request),
+        )
+        .await;
+        metrics::histogram!("realm_guest_call_seconds", "plugin" => plugin.clone())
+            .record(begun.elapsed());
         if let Err(error) = &outcome {
             metrics::counter!("realm_guest_call_failures_total", "plugin" => plugin, "kind" => error.kind.as_str()).increment(1);
         }
@@ -118,9 +148,22 @@ pub(super) async fn describe(
     name: &str,
     digest: &str,
 ) -> Result<about::Description, CallError> {
-    let subject =
-        Subject { plugin: name.to_owned(), digest: digest.to_owned(), realm: String::new(), path: "describe".to_owned(), call: 0 };
-    run(engine, pre.clone(), subject, Arc::new(NoFiles), CallToken::default(), Describe).await
+    let subject = Subject {
+        plugin: name.to_owned(),
+        digest: digest.to_owned(),
+        realm: String::new(),
+        path: "describe".to_owned(),
+        call: 0,
+    };
+    run(
+        engine,
+        pre.clone(),
+        subject,
+        Arc::new(NoFiles),
+        CallToken::default(),
+        Describe,
+    )
+    .await
 }
 
 /// Runs a job in a fresh store, under every limit, on a thread for guests.
@@ -133,7 +176,11 @@ async fn run<J: Job>(
     job: J,
 ) -> Result<J::Given, CallError> {
     let slot = Arc::clone(&engine.slots).acquire_owned().await;
-    let speaker = Speaker { plugin: subject.plugin.clone(), realm: subject.realm.clone(), call: subject.call };
+    let speaker = Speaker {
+        plugin: subject.plugin.clone(),
+        realm: subject.realm.clone(),
+        call: subject.call,
+    };
     let capture = Capture::new(speaker, engine.limits.log);
     let own = (Arc::clone(engine), Arc::clone(&capture));
     // The task runs to its end whatever happens to whoever waits: a running guest's future is never dropped.
@@ -152,13 +199,34 @@ async fn run<J: Job>(
     });
     let (given, memory_refused, memory_peak) = match ended.await {
         Ok(ended) => ended,
-        Err(error) => return Err(failed(subject, &wasmtime::Error::msg(format!("the host panicked: {error}")), &Remains::default())),
+        Err(error) => {
+            return Err(failed(
+                subject,
+                &wasmtime::Error::msg(format!("the host panicked: {error}")),
+                &Remains::default(),
+            ));
+        }
     };
-    metrics::histogram!("realm_guest_memory_bytes", "plugin" => subject.plugin.clone()).record(memory_peak as f64);
-    given.map_err(|error| failed(subject, &error, &Remains { memory_refused, stderr: capture.stderr_tail() }))
+    metrics::histogram!("realm_guest_memory_bytes", "plugin" => subject.plugin.clone())
+        .record(memory_peak as f64);
+    given.map_err(|error| {
+        failed(
+            subject,
+            &error,
+            &Remains {
+                memory_refused,
+                stderr: capture.stderr_tail(),
+            },
+        )
+    })
 }
 
-fn store(engine: &Arc<PluginEngine>, capture: Arc<Capture>, files: Arc<dyn Files>, token: CallToken) -> Store<CallWorld> {
+fn store(
+    engine: &Arc<PluginEngine>,
+    capture: Arc<Capture>,
+    files: Arc<dyn Files>,
+    token: CallToken,
+) -> Store<CallWorld> {
     let limits = &engine.limits;
     let mut table = wasmtime::component::ResourceTable::new();
     table.set_max_capacity(limits.handles);
@@ -185,7 +253,10 @@ fn store(engine: &Arc<PluginEngine>, capture: Arc<Capture>, files: Arc<dyn Files
         if Instant::now() >= deadline {
             return Err(Ended::Deadline.into());
         }
-        Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+        Ok(UpdateDeadline::YieldCustom(
+            1,
+            Box::pin(tokio::task::yield_now()),
+        ))
     });
     store
 }
@@ -211,7 +282,12 @@ fn failed(subject: Subject, error: &wasmtime::Error, remains: &Remains) -> CallE
 struct NoFiles;
 
 impl Files for NoFiles {
-    fn read(&self, _: String, _: String) -> futures_util::future::BoxFuture<'_, Result<Result<Contents, ReadFailure>, ReadTrouble>> {
+    fn read(
+        &self,
+        _: String,
+        _: String,
+    ) -> futures_util::future::BoxFuture<'_, Result<Result<Contents, ReadFailure>, ReadTrouble>>
+    {
         Box::pin(async { Ok(Err(ReadFailure::Outside)) })
     }
 }

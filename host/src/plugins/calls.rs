@@ -1,6 +1,6 @@
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicU8, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -113,9 +113,16 @@ impl InFlight {
     fn is_met_by(&self, invalidation: &Invalidation<'_>) -> bool {
         self.reads.lock().iter().any(|read| {
             let place = read.realm == invalidation.realm
-                && invalidation.path.is_none_or(|path| *path == read.path || path.aliases().any(|alias| alias == read.path.as_str()));
+                && invalidation.path.is_none_or(|path| {
+                    *path == read.path || path.aliases().any(|alias| alias == read.path.as_str())
+                });
             // A row touches only what was read before it; what is still being loaded is compared with the floors after.
-            place && invalidation.generation.is_none_or(|generation| read.found.as_ref().is_some_and(|found| found.read_at < generation))
+            place
+                && invalidation.generation.is_none_or(|generation| {
+                    read.found
+                        .as_ref()
+                        .is_some_and(|found| found.read_at < generation)
+                })
         })
     }
 }
@@ -124,6 +131,7 @@ impl InFlight {
 #[derive(Debug, Default)]
 pub struct Calls {
     next: AtomicU64,
+    stopping: AtomicBool,
     in_flight: Mutex<HashMap<u64, Arc<InFlight>>>,
 }
 
@@ -139,7 +147,14 @@ impl Drop for Landed<'_> {
 
 impl Calls {
     /// Puts a call on the list, with what is read already.
-    pub fn begin(&self, plugin: String, realm: (RealmId, String), path: LocalPath, reads: Vec<ReadEntry>, flight: Arc<Flight>) -> (Arc<InFlight>, Landed<'_>) {
+    pub fn begin(
+        &self,
+        plugin: String,
+        realm: (RealmId, String),
+        path: LocalPath,
+        reads: Vec<ReadEntry>,
+        flight: Arc<Flight>,
+    ) -> (Arc<InFlight>, Landed<'_>) {
         let id = self.next.fetch_add(1, Ordering::Relaxed) + 1;
         let call = Arc::new(InFlight {
             id,
@@ -153,6 +168,9 @@ impl Calls {
             flight,
         });
         self.in_flight.lock().insert(id, Arc::clone(&call));
+        if self.stopping.load(Ordering::SeqCst) {
+            call.token.end(Ended::Stopping);
+        }
         (call, Landed(self, id))
     }
 
@@ -164,10 +182,11 @@ impl Calls {
         calls
     }
 
-    /// Ends every call.
-    pub fn end_all(&self, reason: &Ended) {
+    /// Ends every call, and every one that is begun from here on: the host is stopping.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
         for call in self.list() {
-            call.token.end(reason.clone());
+            call.token.end(Ended::Stopping);
         }
     }
 }

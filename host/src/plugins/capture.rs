@@ -53,12 +53,20 @@ const LINE_BYTES: usize = 2_000;
 
 impl Capture {
     pub(super) fn new(speaker: Speaker, limit: usize) -> Arc<Self> {
-        Arc::new(Self { speaker, limit, said: Mutex::default() })
+        Arc::new(Self {
+            speaker,
+            limit,
+            said: Mutex::default(),
+        })
     }
 
     fn charge(&self, said: &mut Said, bytes: usize) -> Result<(), Ended> {
         said.bytes = said.bytes.saturating_add(bytes);
-        if said.bytes > self.limit { Err(Ended::LogLimit) } else { Ok(()) }
+        if said.bytes > self.limit {
+            Err(Ended::LogLimit)
+        } else {
+            Ok(())
+        }
     }
 
     /// A line of the log import.
@@ -88,7 +96,14 @@ impl Capture {
 
     fn line(&self, said: &mut Said, stream: Stream, line: &[u8]) {
         let line = clean(line);
-        self.emit(if stream == Stream::Error { Level::Warn } else { Level::Info }, &line);
+        self.emit(
+            if stream == Stream::Error {
+                Level::Warn
+            } else {
+                Level::Info
+            },
+            &line,
+        );
         if stream == Stream::Error {
             if said.tail.len() == TAIL_LINES {
                 said.tail.pop_front();
@@ -108,7 +123,11 @@ impl Capture {
     }
 
     fn emit(&self, level: Level, line: &str) {
-        let Speaker { plugin, realm, call } = &self.speaker;
+        let Speaker {
+            plugin,
+            realm,
+            call,
+        } = &self.speaker;
         match level {
             Level::Trace => trace!(target: "guest", %plugin, %realm, call, "{line}"),
             Level::Debug => debug!(target: "guest", %plugin, %realm, call, "{line}"),
@@ -123,7 +142,15 @@ impl Capture {
 fn clean(bytes: &[u8]) -> String {
     let cut = &bytes[..bytes.len().min(LINE_BYTES)];
     let text = String::from_utf8_lossy(cut);
-    text.chars().map(|character| if character.is_control() && character != '\t' { '\u{fffd}' } else { character }).collect()
+    text.chars()
+        .map(|character| {
+            if character.is_control() && character != '\t' {
+                '\u{fffd}'
+            } else {
+                character
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -132,14 +159,23 @@ mod tests {
     use crate::plugins::token::Ended;
 
     fn capture(limit: usize) -> std::sync::Arc<Capture> {
-        Capture::new(Speaker { plugin: "p@1".into(), realm: "http://h/r/".into(), call: 1 }, limit)
+        Capture::new(
+            Speaker {
+                plugin: "p@1".into(),
+                realm: "http://h/r/".into(),
+                call: 1,
+            },
+            limit,
+        )
     }
 
     #[test]
     fn lines_are_put_together_and_the_last_ones_kept() {
         let capture = capture(10_000);
         for number in 0..30 {
-            capture.write(Stream::Error, format!("line {number}\nhalf").as_bytes()).unwrap();
+            capture
+                .write(Stream::Error, format!("line {number}\nhalf").as_bytes())
+                .unwrap();
         }
         let tail = capture.stderr_tail();
         assert_eq!(tail.len(), 20);

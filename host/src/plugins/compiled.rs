@@ -6,8 +6,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use tracing::{debug, warn};
-use wasmtime::component::Component;
 use wasmtime::Engine;
+use wasmtime::component::Component;
 
 /// A folder of compiled components that nobody else may write.
 #[derive(Debug)]
@@ -23,21 +23,38 @@ impl Store {
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
         let owner = std::fs::metadata(folder)?.uid();
         if owner != rustix::process::geteuid().as_raw() {
-            wasmtime::bail!("{}: compiled plugins must be in a folder that belongs to the user who runs the host", folder.display());
+            wasmtime::bail!(
+                "{}: compiled plugins must be in a folder that belongs to the user who runs the host",
+                folder.display()
+            );
         }
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        Ok(Self { folder: folder.to_owned(), compatibility: hasher.finish() })
+        Ok(Self {
+            folder: folder.to_owned(),
+            compatibility: hasher.finish(),
+        })
     }
 
     /// The component: from the folder, or compiled and put there.
-    pub(super) fn component(&self, engine: &Engine, digest: &str, bytes: &[u8]) -> wasmtime::Result<Component> {
-        let name = format!("{}-{:016x}.cwasm", digest.trim_start_matches("sha256:"), self.compatibility);
+    pub(super) fn component(
+        &self,
+        engine: &Engine,
+        digest: &str,
+        bytes: &[u8],
+    ) -> wasmtime::Result<Component> {
+        let name = format!(
+            "{}-{:016x}.cwasm",
+            digest.trim_start_matches("sha256:"),
+            self.compatibility
+        );
         let path = self.folder.join(name);
         if path.exists() {
             match load(engine, &path) {
                 Ok(component) => return Ok(component),
-                Err(error) => warn!(path = %path.display(), %error, "a compiled plugin does not load: compiling it again"),
+                Err(error) => {
+                    warn!(path = %path.display(), %error, "a compiled plugin does not load: compiling it again")
+                }
             }
         }
         let begun = std::time::Instant::now();
@@ -51,7 +68,10 @@ impl Store {
     }
 }
 
-#[allow(unsafe_code, reason = "the engine cannot check compiled code, so it asks us to vouch for it")]
+#[allow(
+    unsafe_code,
+    reason = "the engine cannot check compiled code, so it asks us to vouch for it"
+)]
 fn load(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
     // SAFETY: the folder belongs to this user, nobody else may enter it, and only `component` above writes there, with
     // what this engine's own compiler gave. The engine itself checks version and configuration in the file's header.

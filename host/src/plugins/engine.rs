@@ -7,7 +7,9 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tracing::warn;
 use wasmtime::component::{HasSelf, Linker};
-use wasmtime::{Config, Engine, EngineWeak, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+use wasmtime::{
+    Config, Engine, EngineWeak, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
+};
 
 use super::bindings::TranspilerPlugin;
 use super::imports::CallWorld;
@@ -38,7 +40,9 @@ pub struct PluginEngine {
 
 impl std::fmt::Debug for PluginEngine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PluginEngine").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("PluginEngine")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 
@@ -72,7 +76,15 @@ impl PluginEngine {
             .build()?;
         let ticker = Ticker::start(engine.weak());
         let compiled = compiled::Store::open(&options.compiled, &engine)?;
-        Ok(Arc::new(Self { engine, linker, limits, compiled, slots: Arc::new(Semaphore::new(slots)), ticker, threads: Some(threads) }))
+        Ok(Arc::new(Self {
+            engine,
+            linker,
+            limits,
+            compiled,
+            slots: Arc::new(Semaphore::new(slots)),
+            ticker,
+            threads: Some(threads),
+        }))
     }
 
     /// Runs guests: on threads of their own, so that they never delay an answer that needs none.
@@ -148,7 +160,10 @@ struct Ticker {
 
 impl Ticker {
     fn start(engine: EngineWeak) -> Arc<Self> {
-        let ticker = Arc::new(Self { running: Mutex::new(0), woken: Condvar::new() });
+        let ticker = Arc::new(Self {
+            running: Mutex::new(0),
+            woken: Condvar::new(),
+        });
         let own = Arc::clone(&ticker);
         let tick = move || {
             loop {
@@ -169,7 +184,10 @@ impl Ticker {
                 std::thread::sleep(TICK);
             }
         };
-        std::thread::Builder::new().name("epoch".to_owned()).spawn(tick).expect("a thread at start-up");
+        std::thread::Builder::new()
+            .name("epoch".to_owned())
+            .spawn(tick)
+            .expect("a thread at start-up");
         ticker
     }
 

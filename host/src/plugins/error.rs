@@ -80,7 +80,14 @@ impl std::error::Error for CallError {}
 
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "plugin {} failed on {} ({}): {}", self.plugin, self.path, self.kind.as_str(), self.message)
+        write!(
+            f,
+            "plugin {} failed on {} ({}): {}",
+            self.plugin,
+            self.path,
+            self.kind.as_str(),
+            self.message
+        )
     }
 }
 
@@ -94,36 +101,87 @@ pub(super) struct Remains {
 }
 
 /// What kind of end an error of the engine is, in words and with a hint.
-pub(super) fn explain(error: &wasmtime::Error, remains: &Remains) -> (Kind, String, Option<String>, Option<Ended>) {
+pub(super) fn explain(
+    error: &wasmtime::Error,
+    remains: &Remains,
+) -> (Kind, String, Option<String>, Option<Ended>) {
     if let Some(ended) = error.downcast_ref::<Ended>() {
         let (kind, hint) = match ended {
-            Ended::Deadline => (Kind::Timeout, Some("a loop that does not end, or an input that takes longer than `plugin-deadline`")),
+            Ended::Deadline => (
+                Kind::Timeout,
+                Some(
+                    "a loop that does not end, or an input that takes longer than `plugin-deadline`",
+                ),
+            ),
             Ended::LogLimit => (Kind::Log, Some("log less, or raise `plugin-log`")),
-            Ended::ReadLimit => (Kind::Reads, Some("read fewer files, or raise `plugin-reads`")),
+            Ended::ReadLimit => (
+                Kind::Reads,
+                Some("read fewer files, or raise `plugin-reads`"),
+            ),
             Ended::Trouble(_) => (Kind::Host, None),
             _ => (Kind::Cancelled, None),
         };
-        return (kind, ended.to_string(), hint.map(str::to_owned), Some(ended.clone()));
+        return (
+            kind,
+            ended.to_string(),
+            hint.map(str::to_owned),
+            Some(ended.clone()),
+        );
     }
     if remains.memory_refused {
-        let hint = "the plugin needs more than `plugin-memory` for this input, or never stops allocating";
-        return (Kind::Memory, "it wanted more memory than it may have".to_owned(), Some(hint.to_owned()), None);
+        let hint =
+            "the plugin needs more than `plugin-memory` for this input, or never stops allocating";
+        return (
+            Kind::Memory,
+            "it wanted more memory than it may have".to_owned(),
+            Some(hint.to_owned()),
+            None,
+        );
     }
     let root = error.root_cause().to_string();
     if root.contains("hostcall") || root.contains("host call") || root.contains("fuel") {
         let hint = "the plugin returned or passed more than `plugin-output` bytes";
-        return (Kind::Output, "it gave the host more bytes than it may".to_owned(), Some(hint.to_owned()), None);
+        return (
+            Kind::Output,
+            "it gave the host more bytes than it may".to_owned(),
+            Some(hint.to_owned()),
+            None,
+        );
     }
     match error.downcast_ref::<Trap>() {
-        Some(trap) if *trap == Trap::StackOverflow || (*trap == Trap::MemoryOutOfBounds && recurses(error)) => {
+        Some(trap)
+            if *trap == Trap::StackOverflow
+                || (*trap == Trap::MemoryOutOfBounds && recurses(error)) =>
+        {
             let hint = "recursion without end, or an input that is nested deeper than `plugin-stack` allows";
-            (Kind::Trap, "it used up its stack".to_owned(), Some(hint.to_owned()), None)
+            (
+                Kind::Trap,
+                "it used up its stack".to_owned(),
+                Some(hint.to_owned()),
+                None,
+            )
         }
         Some(Trap::UnreachableCodeReached) => match panic_message(&remains.stderr) {
-            Some(panic) => (Kind::Trap, format!("it panicked: {panic}"), Some("a bug in the plugin: for bad input it should return diagnostics".to_owned()), None),
-            None => (Kind::Trap, "it aborted (WebAssembly `unreachable`) without a word on its standard error".to_owned(), None, None),
+            Some(panic) => (
+                Kind::Trap,
+                format!("it panicked: {panic}"),
+                Some("a bug in the plugin: for bad input it should return diagnostics".to_owned()),
+                None,
+            ),
+            None => (
+                Kind::Trap,
+                "it aborted (WebAssembly `unreachable`) without a word on its standard error"
+                    .to_owned(),
+                None,
+                None,
+            ),
         },
-        Some(trap) => (Kind::Trap, trap.to_string(), Some("a bug in the plugin".to_owned()), None),
+        Some(trap) => (
+            Kind::Trap,
+            trap.to_string(),
+            Some("a bug in the plugin".to_owned()),
+            None,
+        ),
         None => (Kind::Trap, root, None, None),
     }
 }
@@ -132,28 +190,62 @@ pub(super) fn explain(error: &wasmtime::Error, remains: &Remains) -> (Kind, Stri
 /// shows as an access out of bounds.
 fn recurses(error: &wasmtime::Error) -> bool {
     let frames = frames(error);
-    frames.first().is_some_and(|first| frames.iter().filter(|frame| frame.function == first.function).count() > frames.len() / 4)
+    frames.first().is_some_and(|first| {
+        frames
+            .iter()
+            .filter(|frame| frame.function == first.function)
+            .count()
+            > frames.len() / 4
+    })
 }
 
 /// What a Rust guest said when it panicked: `thread … panicked at src/lib.rs:1:2:` and the message after it.
 fn panic_message(stderr: &[String]) -> Option<String> {
-    let at = stderr.iter().rposition(|line| line.contains("panicked at"))?;
-    let place = stderr[at].split_once("panicked at ")?.1.trim_end_matches(':');
-    let message: Vec<_> = stderr[at + 1..].iter().take_while(|line| !line.starts_with("note: ")).map(String::as_str).collect();
+    let at = stderr
+        .iter()
+        .rposition(|line| line.contains("panicked at"))?;
+    let place = stderr[at]
+        .split_once("panicked at ")?
+        .1
+        .trim_end_matches(':');
+    let message: Vec<_> = stderr[at + 1..]
+        .iter()
+        .take_while(|line| !line.starts_with("note: "))
+        .map(String::as_str)
+        .collect();
     Some(format!("{} (at {place})", message.join(" ")))
 }
 
 /// The guest's functions on the stack, innermost first; the panic's own machinery left out.
 pub(super) fn frames(error: &wasmtime::Error) -> Vec<Frame> {
-    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else {
+        return Vec::new();
+    };
     let name = |frame: &wasmtime::FrameInfo| {
-        let symbol = frame.symbols().iter().find_map(|symbol| symbol.name().map(str::to_owned));
-        let name = symbol.or_else(|| frame.func_name().map(str::to_owned)).unwrap_or_else(|| format!("function {}", frame.func_index()));
+        let symbol = frame
+            .symbols()
+            .iter()
+            .find_map(|symbol| symbol.name().map(str::to_owned));
+        let name = symbol
+            .or_else(|| frame.func_name().map(str::to_owned))
+            .unwrap_or_else(|| format!("function {}", frame.func_index()));
         format!("{:#}", rustc_demangle::demangle(&name))
     };
-    let machinery = ["std::panicking", "core::panicking", "rust_panic", "__rust", "abort", "std::sys::", "rustc::"];
-    let frames = backtrace.frames().iter().map(|frame| Frame { function: name(frame) });
-    frames.skip_while(|frame| machinery.iter().any(|part| frame.function.contains(part))).collect()
+    let machinery = [
+        "std::panicking",
+        "core::panicking",
+        "rust_panic",
+        "__rust",
+        "abort",
+        "std::sys::",
+        "rustc::",
+    ];
+    let frames = backtrace.frames().iter().map(|frame| Frame {
+        function: name(frame),
+    });
+    frames
+        .skip_while(|frame| machinery.iter().any(|part| frame.function.contains(part)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -162,9 +254,17 @@ mod tests {
 
     #[test]
     fn a_panic_is_told_with_its_place() {
-        let lines = ["warming up", "thread '<unnamed>' (1) panicked at src/lib.rs:10:5:", "cannot go on", "note: run with `RUST_BACKTRACE=1`"];
+        let lines = [
+            "warming up",
+            "thread '<unnamed>' (1) panicked at src/lib.rs:10:5:",
+            "cannot go on",
+            "note: run with `RUST_BACKTRACE=1`",
+        ];
         let lines: Vec<_> = lines.map(str::to_owned).into();
-        assert_eq!(panic_message(&lines).unwrap(), "cannot go on (at src/lib.rs:10:5)");
+        assert_eq!(
+            panic_message(&lines).unwrap(),
+            "cannot go on (at src/lib.rs:10:5)"
+        );
         assert_eq!(panic_message(&lines[..1]), None);
     }
 }

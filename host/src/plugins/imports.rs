@@ -44,7 +44,11 @@ pub struct ReadTrouble(pub String);
 /// What a guest may read: handed to a call by whoever asks for it, and recorded there.
 pub trait Files: Send + Sync {
     /// Reads the file that `specifier` means at `referrer`, as it is stored.
-    fn read(&self, specifier: String, referrer: String) -> BoxFuture<'_, Result<Result<Contents, ReadFailure>, ReadTrouble>>;
+    fn read(
+        &self,
+        specifier: String,
+        referrer: String,
+    ) -> BoxFuture<'_, Result<Result<Contents, ReadFailure>, ReadTrouble>>;
 }
 
 /// Everything that a call's instance can reach.
@@ -60,15 +64,24 @@ pub(super) struct CallWorld {
 
 impl WasiView for CallWorld {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
 impl types::Host for CallWorld {}
 
 impl files::Host for CallWorld {
-    async fn read(&mut self, specifier: String, referrer: String) -> wasmtime::Result<Result<types::File, types::ReadError>> {
-        let Some(left) = self.reads_left.checked_sub(1) else { return Err(Ended::ReadLimit.into()) };
+    async fn read(
+        &mut self,
+        specifier: String,
+        referrer: String,
+    ) -> wasmtime::Result<Result<types::File, types::ReadError>> {
+        let Some(left) = self.reads_left.checked_sub(1) else {
+            return Err(Ended::ReadLimit.into());
+        };
         self.reads_left = left;
         // A guest that waits here is not reached by the epoch, so the wait ends with the token too.
         let read = tokio::select! {

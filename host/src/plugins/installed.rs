@@ -4,8 +4,8 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
 use super::admission::Admission;
-use super::bindings::exports::realm::plugin::about;
 use super::bindings::TranspilerPluginPre;
+use super::bindings::exports::realm::plugin::about;
 use super::call;
 use super::engine::PluginEngine;
 use super::error::CallError;
@@ -41,7 +41,10 @@ pub struct Rule {
 
 impl std::fmt::Debug for Plugin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Plugin").field("label", &self.label()).field("digest", &self.digest).finish_non_exhaustive()
+        f.debug_struct("Plugin")
+            .field("label", &self.label())
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
     }
 }
 
@@ -67,7 +70,9 @@ pub enum InstallError {
         version: &'static str,
     },
     /// It lacks what a plugin has.
-    #[error("{name}: it does not export the world `transpiler-plugin` of `realm:plugin` {version}: {problem}")]
+    #[error(
+        "{name}: it does not export the world `transpiler-plugin` of `realm:plugin` {version}: {problem}"
+    )]
     World {
         /// Where it came from.
         name: String,
@@ -108,8 +113,15 @@ const IMPORTS: [&str; 9] = [
 ];
 
 /// Media types that an output may have: what a browser takes from a realm without being able to break out of it.
-const MEDIA_TYPES: [&str; 7] =
-    ["text/javascript", "text/css", "text/html", "text/plain", "application/json", "image/svg+xml", "application/wasm"];
+const MEDIA_TYPES: [&str; 7] = [
+    "text/javascript",
+    "text/css",
+    "text/html",
+    "text/plain",
+    "application/json",
+    "image/svg+xml",
+    "application/wasm",
+];
 
 impl Plugin {
     /// `name@version`: a label for people.
@@ -123,23 +135,46 @@ impl Plugin {
     ///
     /// # Errors
     /// When it is no plugin of ours, or lies.
-    pub async fn install(engine: &Arc<PluginEngine>, name: &str, bytes: Vec<u8>) -> Result<Arc<Self>, InstallError> {
+    pub async fn install(
+        engine: &Arc<PluginEngine>,
+        name: &str,
+        bytes: Vec<u8>,
+    ) -> Result<Arc<Self>, InstallError> {
         let digest = format!("sha256:{:x}", Sha256::digest(&bytes));
         let component = {
             let (engine, digest) = (Arc::clone(engine), digest.clone());
-            let compile = tokio::task::spawn_blocking(move || engine.compiled.component(&engine.engine, &digest, &bytes));
-            let unusable = |problem: String| InstallError::Component { name: name.to_owned(), problem };
+            let compile = tokio::task::spawn_blocking(move || {
+                engine.compiled.component(&engine.engine, &digest, &bytes)
+            });
+            let unusable = |problem: String| InstallError::Component {
+                name: name.to_owned(),
+                problem,
+            };
             let compiled = compile.await.map_err(|error| unusable(error.to_string()))?;
             compiled.map_err(|error| unusable(format!("{error:#}")))?
         };
         refuse_imports(engine, name, &component)?;
-        let missing = |error: wasmtime::Error| InstallError::World { name: name.to_owned(), problem: format!("{error:#}"), version: super::WIT_VERSION };
+        let missing = |error: wasmtime::Error| InstallError::World {
+            name: name.to_owned(),
+            problem: format!("{error:#}"),
+            version: super::WIT_VERSION,
+        };
         let pre = engine.linker.instantiate_pre(&component).map_err(missing)?;
         let pre = TranspilerPluginPre::new(pre).map_err(missing)?;
         let described = call::describe(engine, &pre, name, &digest).await;
-        let description = described.map_err(|error| InstallError::Describe { name: name.to_owned(), error: Box::new(error) })?;
-        check(&description).map_err(|problem| InstallError::Description { name: name.to_owned(), problem })?;
-        let rule = |rule: about::Rule| Rule { takes: rule.takes, gives: rule.gives, media_type: rule.media_type };
+        let description = described.map_err(|error| InstallError::Describe {
+            name: name.to_owned(),
+            error: Box::new(error),
+        })?;
+        check(&description).map_err(|problem| InstallError::Description {
+            name: name.to_owned(),
+            problem,
+        })?;
+        let rule = |rule: about::Rule| Rule {
+            takes: rule.takes,
+            gives: rule.gives,
+            media_type: rule.media_type,
+        };
         Ok(Arc::new(Self {
             digest,
             name: description.name,
@@ -152,21 +187,48 @@ impl Plugin {
     }
 }
 
-fn refuse_imports(engine: &PluginEngine, name: &str, component: &Component) -> Result<(), InstallError> {
+fn refuse_imports(
+    engine: &PluginEngine,
+    name: &str,
+    component: &Component,
+) -> Result<(), InstallError> {
     let kind = component.component_type();
-    let foreign = kind.imports(&engine.engine).map(|(import, _)| import.to_owned()).filter(|import| !IMPORTS.iter().any(|ours| import.starts_with(ours)));
+    let foreign = kind
+        .imports(&engine.engine)
+        .map(|(import, _)| import.to_owned())
+        .filter(|import| !IMPORTS.iter().any(|ours| import.starts_with(ours)));
     let imports: Vec<_> = foreign.collect();
-    if imports.is_empty() { Ok(()) } else { Err(InstallError::Imports { name: name.to_owned(), imports, version: super::WIT_VERSION }) }
+    if imports.is_empty() {
+        Ok(())
+    } else {
+        Err(InstallError::Imports {
+            name: name.to_owned(),
+            imports,
+            version: super::WIT_VERSION,
+        })
+    }
 }
 
 fn check(description: &about::Description) -> Result<(), String> {
     let name = &description.name;
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if name.len() > 64 || !name.starts_with(|first: char| first.is_ascii_lowercase()) || !name.bytes().all(fits) {
-        return Err(format!("`describe` names it `{name}`; a name is `[a-z][a-z0-9-]*`, at most 64 bytes"));
+    if name.len() > 64
+        || !name.starts_with(|first: char| first.is_ascii_lowercase())
+        || !name.bytes().all(fits)
+    {
+        return Err(format!(
+            "`describe` names it `{name}`; a name is `[a-z][a-z0-9-]*`, at most 64 bytes"
+        ));
     }
-    if description.version.split('.').count() < 3 || !description.version.starts_with(|first: char| first.is_ascii_digit()) {
-        return Err(format!("`describe` gives version `{}`, which is not a semantic version", description.version));
+    if description.version.split('.').count() < 3
+        || !description
+            .version
+            .starts_with(|first: char| first.is_ascii_digit())
+    {
+        return Err(format!(
+            "`describe` gives version `{}`, which is not a semantic version",
+            description.version
+        ));
     }
     if description.transpiles.is_empty() {
         return Err("`describe` names no extension that it takes".to_owned());
@@ -174,11 +236,18 @@ fn check(description: &about::Description) -> Result<(), String> {
     for rule in &description.transpiles {
         for extension in [&rule.takes, &rule.gives] {
             if !extension.starts_with('.') || extension.len() < 2 || extension.contains('/') {
-                return Err(format!("`describe` has the extension `{extension}`; write it with its dot"));
+                return Err(format!(
+                    "`describe` has the extension `{extension}`; write it with its dot"
+                ));
             }
         }
         if !MEDIA_TYPES.contains(&rule.media_type.as_str()) {
-            return Err(format!("`describe` gives `{}` for `{}`; allowed are {}", rule.media_type, rule.takes, MEDIA_TYPES.join(", ")));
+            return Err(format!(
+                "`describe` gives `{}` for `{}`; allowed are {}",
+                rule.media_type,
+                rule.takes,
+                MEDIA_TYPES.join(", ")
+            ));
         }
     }
     Ok(())

@@ -16,12 +16,22 @@ pub(super) struct Limiter {
 
 impl Limiter {
     pub(super) fn new(memory: usize, table_elements: usize) -> Self {
-        Self { memory, table_elements, memory_refused: false, memory_peak: 0 }
+        Self {
+            memory,
+            table_elements,
+            memory_refused: false,
+            memory_peak: 0,
+        }
     }
 }
 
 impl ResourceLimiter for Limiter {
-    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let allowed = desired <= self.memory;
         self.memory_refused |= !allowed;
         if allowed {
@@ -35,7 +45,12 @@ impl ResourceLimiter for Limiter {
         Ok(())
     }
 
-    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         Ok(desired <= self.table_elements)
     }
 

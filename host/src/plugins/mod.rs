@@ -26,7 +26,7 @@ pub use self::error::{CallError, Frame, Kind};
 pub use self::imports::{Contents, Files, ReadFailure, ReadTrouble};
 pub use self::installed::{InstallError, Plugin, Rule};
 pub use self::output::{Asset, Diagnostic, Outcome, Output, Position, Severity};
-pub use self::pipeline::{Plugins, Stage, StageChoice, UnknownPlugin, BROWSER_FORMATS};
+pub use self::pipeline::{BROWSER_FORMATS, Plugins, Stage, StageChoice, UnknownPlugin};
 pub use self::token::{CallToken, Ended};
 
 /// The version of the plugin contract; part of every derivation's key.

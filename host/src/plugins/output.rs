@@ -94,8 +94,17 @@ pub enum Outcome {
 
 impl From<types::Diagnostic> for Diagnostic {
     fn from(diagnostic: types::Diagnostic) -> Self {
-        let position = |position: types::Position| Position { line: position.line, column: position.column };
-        let (path, start, end) = diagnostic.span.map_or((None, None, None), |span| (Some(span.path), Some(position(span.start)), span.end.map(position)));
+        let position = |position: types::Position| Position {
+            line: position.line,
+            column: position.column,
+        };
+        let (path, start, end) = diagnostic.span.map_or((None, None, None), |span| {
+            (
+                Some(span.path),
+                Some(position(span.start)),
+                span.end.map(position),
+            )
+        });
         Self {
             severity: match diagnostic.severity {
                 types::Severity::Error => Severity::Error,
@@ -114,7 +123,8 @@ impl From<types::Diagnostic> for Diagnostic {
 
 impl From<Result<transpiler::Output, types::Failure>> for Outcome {
     fn from(result: Result<transpiler::Output, types::Failure>) -> Self {
-        let diagnostics = |all: Vec<types::Diagnostic>| all.into_iter().map(Diagnostic::from).collect();
+        let diagnostics =
+            |all: Vec<types::Diagnostic>| all.into_iter().map(Diagnostic::from).collect();
         match result {
             Ok(output) => Self::Output(Output {
                 contents: output.contents,
@@ -122,15 +132,20 @@ impl From<Result<transpiler::Output, types::Failure>> for Outcome {
                 assets: output
                     .assets
                     .into_iter()
-                    .map(|asset| Asset { suffix: asset.suffix, media_type: asset.media_type, contents: asset.contents })
+                    .map(|asset| Asset {
+                        suffix: asset.suffix,
+                        media_type: asset.media_type,
+                        contents: asset.contents,
+                    })
                     .collect(),
                 imports: output.imports,
                 diagnostics: diagnostics(output.diagnostics),
             }),
             Err(types::Failure::Invalid(all)) => Self::Invalid(diagnostics(all)),
-            Err(types::Failure::Unreadable(failure)) => {
-                Self::Unreadable { specifier: failure.specifier, reason: super::imports::reason(failure.error).to_owned() }
-            }
+            Err(types::Failure::Unreadable(failure)) => Self::Unreadable {
+                specifier: failure.specifier,
+                reason: super::imports::reason(failure.error).to_owned(),
+            },
             Err(types::Failure::Declined) => Self::Declined,
         }
     }

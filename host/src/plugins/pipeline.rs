@@ -26,7 +26,9 @@ pub struct StageChoice(pub Vec<Stage>);
 
 /// A realm's settings name a plugin that is not there.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-#[error("realm.json gives `{extension}` to plugin `{plugin}`, which is not installed or does not take it")]
+#[error(
+    "realm.json gives `{extension}` to plugin `{plugin}`, which is not installed or does not take it"
+)]
 pub struct UnknownPlugin {
     /// The extension.
     pub extension: String,
@@ -55,28 +57,52 @@ impl Plugins {
     ///
     /// # Errors
     /// When the realm's settings name a plugin that is not there.
-    pub fn takers(&self, name: &str, settings: &RealmSettings) -> Result<StageChoice, UnknownPlugin> {
-        let rules = self.0.iter().flat_map(|plugin| plugin.rules.iter().map(move |rule| (plugin, rule)));
-        let fitting: Vec<_> = rules.filter(|(_, rule)| name.ends_with(&rule.takes)).collect();
-        let Some(longest) = fitting.iter().map(|(_, rule)| rule.takes.len()).max() else { return Ok(StageChoice::default()) };
-        let mut takers: Vec<_> = fitting.into_iter().filter(|(_, rule)| rule.takes.len() == longest).collect();
+    pub fn takers(
+        &self,
+        name: &str,
+        settings: &RealmSettings,
+    ) -> Result<StageChoice, UnknownPlugin> {
+        let rules = self
+            .0
+            .iter()
+            .flat_map(|plugin| plugin.rules.iter().map(move |rule| (plugin, rule)));
+        let fitting: Vec<_> = rules
+            .filter(|(_, rule)| name.ends_with(&rule.takes))
+            .collect();
+        let Some(longest) = fitting.iter().map(|(_, rule)| rule.takes.len()).max() else {
+            return Ok(StageChoice::default());
+        };
+        let mut takers: Vec<_> = fitting
+            .into_iter()
+            .filter(|(_, rule)| rule.takes.len() == longest)
+            .collect();
         let takes = takers[0].1.takes.clone();
         let choice = settings.plugins.get(&takes);
         if let Some(wanted) = choice.and_then(|choice| choice.plugin()) {
             takers.retain(|(plugin, _)| is_named(plugin, wanted));
             if takers.is_empty() {
-                return Err(UnknownPlugin { extension: takes, plugin: wanted.to_owned() });
+                return Err(UnknownPlugin {
+                    extension: takes,
+                    plugin: wanted.to_owned(),
+                });
             }
         }
         let options = choice.map_or_else(|| "{}".to_owned(), |choice| choice.options());
-        let stage = |(plugin, rule): (&Arc<Plugin>, &Rule)| Stage { plugin: Arc::clone(plugin), rule: rule.clone(), options: options.clone() };
+        let stage = |(plugin, rule): (&Arc<Plugin>, &Rule)| Stage {
+            plugin: Arc::clone(plugin),
+            rule: rule.clone(),
+            options: options.clone(),
+        };
         Ok(StageChoice(takers.into_iter().map(stage).collect()))
     }
 
     /// Whether some plugin takes a file of this name.
     #[must_use]
     pub fn takes(&self, path: &LocalPath) -> bool {
-        self.0.iter().flat_map(|plugin| &plugin.rules).any(|rule| path.name().ends_with(&rule.takes))
+        self.0
+            .iter()
+            .flat_map(|plugin| &plugin.rules)
+            .any(|rule| path.name().ends_with(&rule.takes))
     }
 }
 
@@ -84,7 +110,9 @@ impl Stage {
     /// What the file is treated as after this stage; none: the chain ends here.
     #[must_use]
     pub fn goes_on_as(&self, stages: usize) -> Option<&str> {
-        let ends = self.rule.gives == self.rule.takes || BROWSER_FORMATS.contains(&self.rule.gives.as_str()) || stages >= MAX_STAGES;
+        let ends = self.rule.gives == self.rule.takes
+            || BROWSER_FORMATS.contains(&self.rule.gives.as_str())
+            || stages >= MAX_STAGES;
         (!ends).then_some(&*self.rule.gives)
     }
 }
@@ -94,7 +122,8 @@ fn is_named(plugin: &Plugin, wanted: &str) -> bool {
     match wanted.split_once('@') {
         None => plugin.name == wanted,
         Some((name, version)) => {
-            plugin.name == name && (plugin.version == version || plugin.version.starts_with(&format!("{version}.")))
+            plugin.name == name
+                && (plugin.version == version || plugin.version.starts_with(&format!("{version}.")))
         }
     }
 }

@@ -32,7 +32,9 @@ impl Reader {
             Ok(bytes.map(|bytes| Blob(bytes.into())))
         });
         let blob = waiter.result().await.ok_or(ReadError::Broken)??;
-        let gone = || DatabaseError::Unavailable(format!("blob {hash} was collected while it was being read"));
+        let gone = || {
+            DatabaseError::Unavailable(format!("blob {hash} was collected while it was being read"))
+        };
         let blob = blob.ok_or_else(gone)?;
         self.0.blobs.insert(realm, hash, blob.clone(), |_| true);
         Ok((blob.0, false))

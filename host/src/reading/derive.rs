@@ -4,16 +4,17 @@ use std::time::Instant;
 use bytes::Bytes;
 use tracing::{debug, warn};
 
-use super::guest_files::{guest_url, CallFiles};
+use super::guest_files::{CallFiles, guest_url};
 use super::resolve::Resolved;
 use super::stored::{self, Stored, StoredRead, StoredSet};
 use super::{Interruption, Origin, ReadError, Reader};
 use crate::cache::{Flight, Stamp};
 use crate::database::{FileRow, NewDerivation};
 use crate::plugins::{
-    Call, CallState, Contents, Diagnostic, Ended, Found, InFlight, Landed, Outcome, Output, ReadEntry, Severity, Stage,
+    Call, CallState, Contents, Diagnostic, Ended, Found, InFlight, Landed, Outcome, Output,
+    ReadEntry, Severity, Stage,
 };
-use crate::realm::{media_type, BlobHash, Generation, LocalPath, RealmId, SETTINGS_FILE};
+use crate::realm::{BlobHash, Generation, LocalPath, RealmId, SETTINGS_FILE, media_type};
 use crate::registry::Mounted;
 
 /// What tells one flight from another: the file, its bytes, the settings, and the period between invalidations.
@@ -120,7 +121,12 @@ impl Reader {
         };
         let made = run.stages().await?;
         let read_at = run.settle().await?;
-        let derived = Derived { made: Arc::new(made), stamp: run.stamp.clone(), read_at, origin: run.origin };
+        let derived = Derived {
+            made: Arc::new(made),
+            stamp: run.stamp.clone(),
+            read_at,
+            origin: run.origin,
+        };
         #[cfg(feature = "gates")]
         crate::gates::pass("store", file.path.as_str()).await;
         self.keep_module(&realm, &file, resolved.resolution.settings_hash, &derived);
@@ -134,7 +140,10 @@ impl Reader {
 impl<'a> Run<'a> {
     async fn stages(&mut self) -> Result<Made, Interruption> {
         let settings = Arc::clone(&self.resolved.resolution.settings);
-        let mut input = Input { hash: self.file.blob, bytes: None };
+        let mut input = Input {
+            hash: self.file.blob,
+            bytes: None,
+        };
         let mut treated_as = self.file.path.name().to_owned();
         let mut made = Made::AsIs;
         let mut stages = 0;
@@ -151,19 +160,31 @@ impl<'a> Run<'a> {
                     break;
                 }
             }
-            let Some((stage, outcome)) = taken else { return Ok(made) };
+            let Some((stage, outcome)) = taken else {
+                return Ok(made);
+            };
             stages += 1;
             match &*outcome {
                 Outcome::Output(output) => {
                     let next = Bytes::from(output.contents.clone());
-                    input = Input { hash: BlobHash::of(&next), bytes: Some(next.clone()) };
+                    input = Input {
+                        hash: BlobHash::of(&next),
+                        bytes: Some(next.clone()),
+                    };
                     made = Made::Output(self.output(&stage, output, next, stages));
                 }
                 Outcome::Invalid(diagnostics) => {
-                    return Ok(Made::Failed(Failure { diagnostics: diagnostics.clone(), plugin: Some(stage.plugin.label()) }));
+                    return Ok(Made::Failed(Failure {
+                        diagnostics: diagnostics.clone(),
+                        plugin: Some(stage.plugin.label()),
+                    }));
                 }
                 Outcome::Unreadable { specifier, reason } => {
-                    let mut failure = failure(format!("`{specifier}` cannot be read: {reason}"), "unreadable", self.file.path.as_str());
+                    let mut failure = failure(
+                        format!("`{specifier}` cannot be read: {reason}"),
+                        "unreadable",
+                        self.file.path.as_str(),
+                    );
                     failure.plugin = Some(stage.plugin.label());
                     return Ok(Made::Failed(failure));
                 }
@@ -187,8 +208,22 @@ impl<'a> Run<'a> {
             contents,
             media_type: stage.rule.media_type.clone(),
             // A map of a later stage leads to the stage before it, not to the file.
-            source_map: output.source_map.clone().filter(|_| stages == 1).map(Bytes::from),
-            assets: output.assets.iter().map(|asset| (asset.suffix.clone(), asset.media_type.clone(), Bytes::from(asset.contents.clone()))).collect(),
+            source_map: output
+                .source_map
+                .clone()
+                .filter(|_| stages == 1)
+                .map(Bytes::from),
+            assets: output
+                .assets
+                .iter()
+                .map(|asset| {
+                    (
+                        asset.suffix.clone(),
+                        asset.media_type.clone(),
+                        Bytes::from(asset.contents.clone()),
+                    )
+                })
+                .collect(),
             diagnostics: output.diagnostics.clone(),
         }
     }
@@ -203,7 +238,10 @@ impl<'a> Run<'a> {
         }
         let set = self.load(key).await?;
         if let Some(outcome) = self.first_that_holds(&set).await? {
-            self.reader.0.stored.insert(self.realm.id, key, set, |_| true);
+            self.reader
+                .0
+                .stored
+                .insert(self.realm.id, key, set, |_| true);
             return Ok(outcome);
         }
         self.call(stage, input, key, &set).await
@@ -212,18 +250,32 @@ impl<'a> Run<'a> {
     async fn load(&self, key: BlobHash) -> Result<StoredSet, Interruption> {
         let database = &self.reader.0.database;
         let mut set = StoredSet::default();
-        for row in database.derivations(key, self.realm.id).await?.into_iter().rev() {
+        for row in database
+            .derivations(key, self.realm.id)
+            .await?
+            .into_iter()
+            .rev()
+        {
             let parts = database.derivation_parts(row.id).await?;
-            let (reads, outcome) = (serde_json::from_str(&row.reads).ok(), stored::read(&row.outcome, parts));
+            let (reads, outcome) = (
+                serde_json::from_str(&row.reads).ok(),
+                stored::read(&row.outcome, parts),
+            );
             if let (Some(reads), Some(outcome)) = (reads, outcome) {
-                set = set.with(Arc::new(Stored { reads, outcome: Arc::new(outcome) }));
+                set = set.with(Arc::new(Stored {
+                    reads,
+                    outcome: Arc::new(outcome),
+                }));
             }
         }
         Ok(set)
     }
 
     /// The first whose reads would come out the same in this realm, now.
-    async fn first_that_holds(&mut self, set: &StoredSet) -> Result<Option<Arc<Outcome>>, Interruption> {
+    async fn first_that_holds(
+        &mut self,
+        set: &StoredSet,
+    ) -> Result<Option<Arc<Outcome>>, Interruption> {
         for stored in &set.0 {
             if let Some((stamp, read_at)) = self.compare(&stored.reads).await? {
                 self.stamp.add(&stamp);
@@ -234,9 +286,13 @@ impl<'a> Run<'a> {
         Ok(None)
     }
 
-    async fn compare(&self, reads: &[StoredRead]) -> Result<Option<(Stamp, Vec<Generation>)>, Interruption> {
+    async fn compare(
+        &self,
+        reads: &[StoredRead],
+    ) -> Result<Option<(Stamp, Vec<Generation>)>, Interruption> {
         let (mut stamp, mut read_at) = (Stamp::default(), Vec::new());
-        let mut realms: Vec<Option<&String>> = reads.iter().map(|read| read.realm.as_ref()).collect();
+        let mut realms: Vec<Option<&String>> =
+            reads.iter().map(|read| read.realm.as_ref()).collect();
         realms.sort_unstable();
         realms.dedup();
         for url in realms {
@@ -247,13 +303,25 @@ impl<'a> Run<'a> {
                     _ => return Ok(None),
                 },
             };
-            let of_realm: Vec<_> = reads.iter().filter(|read| read.realm.as_ref() == url).collect();
-            let paths: Option<Vec<_>> = of_realm.iter().map(|read| LocalPath::new(&read.path).ok()).collect();
+            let of_realm: Vec<_> = reads
+                .iter()
+                .filter(|read| read.realm.as_ref() == url)
+                .collect();
+            let paths: Option<Vec<_>> = of_realm
+                .iter()
+                .map(|read| LocalPath::new(&read.path).ok())
+                .collect();
             let Some(paths) = paths else { return Ok(None) };
             let now = self.reader.resolve_all(&realm, &paths).await?;
             for (read, path) in of_realm.iter().zip(&paths) {
-                let Some(resolved) = now.get(path) else { return Ok(None) };
-                let file = resolved.resolution.file.as_ref().map(|file| (file.path.to_string(), file.blob.to_string()));
+                let Some(resolved) = now.get(path) else {
+                    return Ok(None);
+                };
+                let file = resolved
+                    .resolution
+                    .file
+                    .as_ref()
+                    .map(|file| (file.path.to_string(), file.blob.to_string()));
                 if file != read.found {
                     return Ok(None);
                 }
@@ -267,7 +335,13 @@ impl<'a> Run<'a> {
     }
 
     /// Asks the plugin.
-    async fn call(&mut self, stage: &Stage, input: &Input, key: BlobHash, set: &StoredSet) -> Result<Arc<Outcome>, Interruption> {
+    async fn call(
+        &mut self,
+        stage: &Stage,
+        input: &Input,
+        key: BlobHash,
+        set: &StoredSet,
+    ) -> Result<Arc<Outcome>, Interruption> {
         let reader = self.reader;
         let (call, landed) = self.begin(stage);
         self.calls.push(landed);
@@ -286,7 +360,12 @@ impl<'a> Run<'a> {
         call.enter(CallState::Running);
         self.origin = Origin::Miss;
         let path = &self.file.path;
-        let contents = Contents { url: guest_url(path), path: path.to_string(), media_type: media_type(path.as_str()).to_owned(), bytes };
+        let contents = Contents {
+            url: guest_url(path),
+            path: path.to_string(),
+            media_type: media_type(path.as_str()).to_owned(),
+            bytes,
+        };
         let files = CallFiles {
             reader: reader.clone(),
             realm: Arc::clone(self.realm),
@@ -330,13 +409,29 @@ impl<'a> Run<'a> {
         let entry = |path: LocalPath, file: Option<(LocalPath, BlobHash)>| ReadEntry {
             realm: self.realm.id,
             path,
-            found: Some(Found { read_at: resolution.read_at, file, stamp: Stamp::default() }),
+            found: Some(Found {
+                read_at: resolution.read_at,
+                file,
+                stamp: Stamp::default(),
+            }),
         };
         // What is known already; it is part of the key, so only what the guest itself reads is written down later.
         let settings = LocalPath::new(SETTINGS_FILE).expect("a plain name");
-        let known = vec![entry(self.file.path.clone(), Some((self.file.path.clone(), self.file.blob))), entry(settings, None)];
+        let known = vec![
+            entry(
+                self.file.path.clone(),
+                Some((self.file.path.clone(), self.file.blob)),
+            ),
+            entry(settings, None),
+        ];
         let realm = (self.realm.id, self.realm.url.to_string());
-        self.reader.0.calls.begin(stage.plugin.label(), realm, self.file.path.clone(), known, Arc::clone(self.flight))
+        self.reader.0.calls.begin(
+            stage.plugin.label(),
+            realm,
+            self.file.path.clone(),
+            known,
+            Arc::clone(self.flight),
+        )
     }
 
     /// Takes over what a call has read.
@@ -351,15 +446,36 @@ impl<'a> Run<'a> {
     }
 
     /// Stores an outcome under its key, beside the answer: it is true whatever happens to the realm meanwhile.
-    fn store(&self, stage: &Stage, input: &Input, key: BlobHash, set: &StoredSet, call: &InFlight, outcome: &Arc<Outcome>) {
+    fn store(
+        &self,
+        stage: &Stage,
+        input: &Input,
+        key: BlobHash,
+        set: &StoredSet,
+        call: &InFlight,
+        outcome: &Arc<Outcome>,
+    ) {
         let inner = &self.reader.0;
         let asking = self.realm.id;
         let by_guest = &call.reads()[KNOWN..];
-        let url = |id: RealmId| inner.registry.list().into_iter().find(|row| row.id == id).map(|row| row.url.to_string());
-        let Some(reads) = stored::reads(asking, by_guest, url) else { return };
-        let stored = Arc::new(Stored { reads: reads.clone(), outcome: Arc::clone(outcome) });
+        let url = |id: RealmId| {
+            inner
+                .registry
+                .list()
+                .into_iter()
+                .find(|row| row.id == id)
+                .map(|row| row.url.to_string())
+        };
+        let Some(reads) = stored::reads(asking, by_guest, url) else {
+            return;
+        };
+        let stored = Arc::new(Stored {
+            reads: reads.clone(),
+            outcome: Arc::clone(outcome),
+        });
         inner.stored.insert(asking, key, set.with(stored), |_| true);
-        let (database, input, outcome) = (inner.database.clone(), input.clone(), Arc::clone(outcome));
+        let (database, input, outcome) =
+            (inner.database.clone(), input.clone(), Arc::clone(outcome));
         let (plugin, media_type) = (stage.plugin.digest.clone(), stage.rule.media_type.clone());
         let foreign = reads.iter().any(|read| read.realm.is_some());
         inner.tasks.spawn(async move {
@@ -389,7 +505,11 @@ impl<'a> Run<'a> {
         if mixed && self.realm.tracker.applied() < newest {
             self.reader.0.hub.catch_up(&self.realm.tracker).await?;
         }
-        if self.stamp.is_overtaken() { Err(Interruption::Change) } else { Ok(newest) }
+        if self.stamp.is_overtaken() {
+            Err(Interruption::Change)
+        } else {
+            Ok(newest)
+        }
     }
 }
 
@@ -400,7 +520,9 @@ fn interrupted(ended: Ended) -> Interruption {
     match ended {
         Ended::Change => Interruption::Change,
         Ended::Notice => Interruption::Notice,
-        Ended::Trouble(why) => Interruption::Failed(crate::database::DatabaseError::Unavailable(why).into()),
+        Ended::Trouble(why) => {
+            Interruption::Failed(crate::database::DatabaseError::Unavailable(why).into())
+        }
         _ => Interruption::Failed(ReadError::Stopping),
     }
 }
@@ -419,5 +541,8 @@ fn failure(message: String, code: &str, path: &str) -> Failure {
         end: None,
         help: None,
     };
-    Failure { diagnostics: vec![diagnostic], plugin: None }
+    Failure {
+        diagnostics: vec![diagnostic],
+        plugin: None,
+    }
 }

@@ -26,9 +26,12 @@ impl Reader {
     /// When the database is away for longer than stale bytes may be served.
     pub async fn ensure_fresh(&self, realm: &Mounted, asked: Asked) -> Result<Served, ReadError> {
         let limits = &self.0.limits;
-        let Freshness::Expired(_) = realm.tracker.freshness(asked.at, limits.lease) else { return Ok(Served::Fresh) };
+        let Freshness::Expired(_) = realm.tracker.freshness(asked.at, limits.lease) else {
+            return Ok(Served::Fresh);
+        };
         if !realm.tracker.has_failed_within(DOWN_FOR) {
-            let caught_up = tokio::time::timeout(PATIENCE, self.0.hub.catch_up(&realm.tracker)).await;
+            let caught_up =
+                tokio::time::timeout(PATIENCE, self.0.hub.catch_up(&realm.tracker)).await;
             if matches!(caught_up, Ok(Ok(()))) {
                 return Ok(Served::Fresh);
             }
@@ -57,6 +60,10 @@ impl Reader {
         };
         let _ = tokio::time::timeout(bound, reached).await;
         let applied = tracker.applied();
-        if applied >= wanted { Ok(()) } else { Err(ReadError::NotYet { wanted, applied }) }
+        if applied >= wanted {
+            Ok(())
+        } else {
+            Err(ReadError::NotYet { wanted, applied })
+        }
     }
 }

@@ -5,7 +5,7 @@ use url::Url;
 
 use super::{Asked, ReadError, Reader};
 use crate::plugins::{Contents, Files, Found, InFlight, ReadEntry, ReadFailure, ReadTrouble};
-use crate::realm::{media_type, LocalPath, RealmSettings};
+use crate::realm::{LocalPath, RealmSettings, media_type};
 use crate::registry::Mounted;
 
 /// What guests see in place of the asking realm's URL. A derivation is shared by every realm with the same bytes, so its
@@ -29,21 +29,34 @@ pub(crate) struct CallFiles {
 const TRIES: usize = 10;
 
 impl Files for CallFiles {
-    fn read(&self, specifier: String, referrer: String) -> BoxFuture<'_, Result<Result<Contents, ReadFailure>, ReadTrouble>> {
+    fn read(
+        &self,
+        specifier: String,
+        referrer: String,
+    ) -> BoxFuture<'_, Result<Result<Contents, ReadFailure>, ReadTrouble>> {
         Box::pin(async move {
-            let Some(url) = self.join(&specifier, &referrer) else { return Ok(Err(ReadFailure::Outside)) };
+            let Some(url) = self.join(&specifier, &referrer) else {
+                return Ok(Err(ReadFailure::Outside));
+            };
             if let Some(path) = self.realm.url.local(&url) {
                 return self.read_local(&self.realm, path).await;
             }
             if url.starts_with(self.realm.url.as_str()) {
                 return Ok(Err(ReadFailure::NotFound));
             }
-            let Some((realm, rest)) = self.reader.0.registry.find(&url) else { return Ok(Err(ReadFailure::Outside)) };
+            let Some((realm, rest)) = self.reader.0.registry.find(&url) else {
+                return Ok(Err(ReadFailure::Outside));
+            };
             if !realm.public {
                 return Ok(Err(ReadFailure::Forbidden));
             }
-            let Ok(path) = LocalPath::decode(rest) else { return Ok(Err(ReadFailure::NotFound)) };
-            self.reader.ensure_fresh(&realm, Asked::now()).await.map_err(trouble)?;
+            let Ok(path) = LocalPath::decode(rest) else {
+                return Ok(Err(ReadFailure::NotFound));
+            };
+            self.reader
+                .ensure_fresh(&realm, Asked::now())
+                .await
+                .map_err(trouble)?;
             self.read_local(&realm, path).await
         })
     }
@@ -52,44 +65,100 @@ impl Files for CallFiles {
 impl CallFiles {
     /// The absolute URL that a specifier means: real ones, the stand-in undone.
     fn join(&self, specifier: &str, referrer: &str) -> Option<String> {
-        let real = |url: &str| url.strip_prefix(STAND_IN).map_or_else(|| url.to_owned(), |rest| format!("{}{rest}", self.realm.url));
-        let relative = specifier.starts_with("./") || specifier.starts_with("../") || specifier.starts_with('/');
+        let real = |url: &str| {
+            url.strip_prefix(STAND_IN).map_or_else(
+                || url.to_owned(),
+                |rest| format!("{}{rest}", self.realm.url),
+            )
+        };
+        let relative = specifier.starts_with("./")
+            || specifier.starts_with("../")
+            || specifier.starts_with('/');
         if relative {
-            return Url::parse(&real(referrer)).ok()?.join(specifier).ok().map(String::from);
+            return Url::parse(&real(referrer))
+                .ok()?
+                .join(specifier)
+                .ok()
+                .map(String::from);
         }
         if Url::parse(specifier).is_ok() {
             return Some(real(specifier));
         }
         let mapped = self.settings.imports.iter().filter_map(|(from, to)| {
-            let rest = if from == specifier { "" } else { specifier.strip_prefix(from.as_str()).filter(|_| from.ends_with('/'))? };
+            let rest = if from == specifier {
+                ""
+            } else {
+                specifier
+                    .strip_prefix(from.as_str())
+                    .filter(|_| from.ends_with('/'))?
+            };
             Some((from.len(), format!("{to}{rest}")))
         });
         let (_, target) = mapped.max_by_key(|(length, _)| *length)?;
-        Url::parse(self.realm.url.as_str()).ok()?.join(&target).ok().map(String::from)
+        Url::parse(self.realm.url.as_str())
+            .ok()?
+            .join(&target)
+            .ok()
+            .map(String::from)
     }
 
-    async fn read_local(&self, realm: &Arc<Mounted>, path: LocalPath) -> Result<Result<Contents, ReadFailure>, ReadTrouble> {
+    async fn read_local(
+        &self,
+        realm: &Arc<Mounted>,
+        path: LocalPath,
+    ) -> Result<Result<Contents, ReadFailure>, ReadTrouble> {
         // On the list before it is loaded: an invalidation finds it there, or has raised the floors that are compared after.
-        let place = self.call.looking(ReadEntry { realm: realm.id, path: path.clone(), found: None });
+        let place = self.call.looking(ReadEntry {
+            realm: realm.id,
+            path: path.clone(),
+            found: None,
+        });
         for _ in 0..TRIES {
             let (resolved, _) = self.reader.resolve(realm, &path).await.map_err(trouble)?;
             if resolved.stamp.is_overtaken() {
                 continue;
             }
             let resolution = resolved.resolution;
-            let file = resolution.file.as_ref().map(|file| (file.path.clone(), file.blob));
-            self.call.found(place, Found { read_at: resolution.read_at, file, stamp: resolved.stamp });
-            let Some(file) = resolution.file else { return Ok(Err(ReadFailure::NotFound)) };
+            let file = resolution
+                .file
+                .as_ref()
+                .map(|file| (file.path.clone(), file.blob));
+            self.call.found(
+                place,
+                Found {
+                    read_at: resolution.read_at,
+                    file,
+                    stamp: resolved.stamp,
+                },
+            );
+            let Some(file) = resolution.file else {
+                return Ok(Err(ReadFailure::NotFound));
+            };
             if file.size > self.reader.0.limits.max_file_bytes as u64 {
                 return Ok(Err(ReadFailure::TooLarge));
             }
-            let (bytes, _) = self.reader.bytes(realm.id, file.blob).await.map_err(trouble)?;
+            let (bytes, _) = self
+                .reader
+                .bytes(realm.id, file.blob)
+                .await
+                .map_err(trouble)?;
             let own = Arc::ptr_eq(realm, &self.realm);
-            let url = if own { guest_url(&file.path) } else { realm.url.join(&file.path) };
+            let url = if own {
+                guest_url(&file.path)
+            } else {
+                realm.url.join(&file.path)
+            };
             let media_type = media_type(file.path.as_str()).to_owned();
-            return Ok(Ok(Contents { url, path: file.path.to_string(), media_type, bytes }));
+            return Ok(Ok(Contents {
+                url,
+                path: file.path.to_string(),
+                media_type,
+                bytes,
+            }));
         }
-        Err(ReadTrouble(format!("{path} changes faster than it can be read")))
+        Err(ReadTrouble(format!(
+            "{path} changes faster than it can be read"
+        )))
     }
 }
 

@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use crate::cache::{ByteCache, Flights};
 use crate::changes::{BootTime, Hub};
 use crate::database::{Database, DatabaseError};
-use crate::plugins::{Calls, CallError, PluginEngine, Plugins, QueueFull};
+use crate::plugins::{CallError, Calls, PluginEngine, Plugins, QueueFull};
 use crate::realm::{BlobHash, Generation, LocalPath};
 use crate::registry::{Mounted, Registry};
 
@@ -90,7 +90,10 @@ impl Asked {
     /// Just now.
     #[must_use]
     pub fn now() -> Self {
-        Self { at: BootTime::now(), since: Instant::now() }
+        Self {
+            at: BootTime::now(),
+            since: Instant::now(),
+        }
     }
 }
 
@@ -104,7 +107,6 @@ pub enum Origin {
     /// It was loaded or made.
     Miss,
 }
-
 
 /// A read's answer.
 #[derive(Clone, Debug)]
@@ -127,7 +129,9 @@ pub enum ReadError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
     /// The cached bytes are older than they may be, and the database is away.
-    #[error("the database is away, and what this host has cached was last known to be true {0:?} ago")]
+    #[error(
+        "the database is away, and what this host has cached was last known to be true {0:?} ago"
+    )]
     TooStale(Duration),
     /// What was read changed again and again.
     #[error("what it depends on changed {0} times while it was being made")]
@@ -251,8 +255,16 @@ impl Reader {
     ///
     /// # Errors
     /// When the realm is gone or the database is away.
-    pub async fn list(&self, realm: &Mounted, folder: &str) -> Result<crate::database::Looked, ReadError> {
-        self.0.database.list(realm.id, folder).await?.ok_or(ReadError::NoRealm)
+    pub async fn list(
+        &self,
+        realm: &Mounted,
+        folder: &str,
+    ) -> Result<crate::database::Looked, ReadError> {
+        self.0
+            .database
+            .list(realm.id, folder)
+            .await?
+            .ok_or(ReadError::NoRealm)
     }
 
     /// Waits for outcomes that are still being stored.

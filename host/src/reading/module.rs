@@ -32,7 +32,9 @@ impl Weigh for ModuleEntry {
         let made = match &*self.derived.made {
             Made::Output(output) => {
                 let assets: usize = output.assets.iter().map(|(_, _, bytes)| bytes.len()).sum();
-                output.contents.len() + output.source_map.as_ref().map_or(0, bytes::Bytes::len) + assets
+                output.contents.len()
+                    + output.source_map.as_ref().map_or(0, bytes::Bytes::len)
+                    + assets
             }
             Made::Failed(Failure { diagnostics, .. }) => diagnostics.len() * 256,
             Made::AsIs => 0,
@@ -46,7 +48,11 @@ impl Reader {
     ///
     /// # Errors
     /// When the realm is gone, or the database is away and was needed.
-    pub async fn source(&self, realm: &Arc<Mounted>, path: &LocalPath) -> Result<Read<Module>, ReadError> {
+    pub async fn source(
+        &self,
+        realm: &Arc<Mounted>,
+        path: &LocalPath,
+    ) -> Result<Read<Module>, ReadError> {
         let applied = realm.tracker.applied();
         let (resolved, origin) = self.resolve(realm, path).await?;
         Ok(as_is(resolved, applied, origin))
@@ -57,13 +63,20 @@ impl Reader {
     /// # Errors
     /// When the realm is gone, the database is away and was needed, a plugin failed, or what was read changed faster than
     /// it could be made.
-    pub async fn module(&self, realm: &Arc<Mounted>, path: &LocalPath, asked: Asked) -> Result<Read<Module>, ReadError> {
+    pub async fn module(
+        &self,
+        realm: &Arc<Mounted>,
+        path: &LocalPath,
+        asked: Asked,
+    ) -> Result<Read<Module>, ReadError> {
         // Sampled before anything is looked up: what is answered is no older than this.
         let applied = realm.tracker.applied();
         let (mut restarts, mut spared) = (0, false);
         loop {
             let (resolved, looked) = self.resolve(realm, path).await?;
-            let Some(file) = resolved.resolution.file.clone() else { return Ok(as_is(resolved, applied, looked)) };
+            let Some(file) = resolved.resolution.file.clone() else {
+                return Ok(as_is(resolved, applied, looked));
+            };
             if !self.0.plugins.takes(&file.path) {
                 return Ok(as_is(resolved, applied, looked));
             }
@@ -71,7 +84,10 @@ impl Reader {
             if let Some(derived) = self.known_module(realm, &file, settings_hash) {
                 return Ok(answer(file, &resolved, derived, applied, looked));
             }
-            let marks = [realm.floors.mark(file.path.as_str()), realm.floors.mark(SETTINGS_FILE)];
+            let marks = [
+                realm.floors.mark(file.path.as_str()),
+                realm.floors.mark(SETTINGS_FILE),
+            ];
             let key = DeriveKey {
                 realm: realm.id,
                 path: file.path.clone(),
@@ -79,15 +95,28 @@ impl Reader {
                 settings: settings_hash,
                 periods: [marks[0].period(), marks[1].period()],
             };
-            let (own, wanted, by, found) = (self.clone(), Arc::clone(realm), resolved.clone(), file.clone());
-            let mut waiter = self.0.module_flights.join(key, |flight| own.derive(wanted, found, by, flight, asked.since));
+            let (own, wanted, by, found) = (
+                self.clone(),
+                Arc::clone(realm),
+                resolved.clone(),
+                file.clone(),
+            );
+            let mut waiter = self.0.module_flights.join(key, |flight| {
+                own.derive(wanted, found, by, flight, asked.since)
+            });
             if spared {
                 waiter.spare();
             }
             match waiter.result().await.ok_or(ReadError::Broken)? {
                 // What others started is good enough if it is no older than this request, or still true.
                 Ok(derived) if derived.read_at >= applied || derived.stamp.is_current() => {
-                    return Ok(answer(file, &resolved, derived, applied, Origin::Derivation));
+                    return Ok(answer(
+                        file,
+                        &resolved,
+                        derived,
+                        applied,
+                        Origin::Derivation,
+                    ));
                 }
                 Ok(_) | Err(Interruption::Change) => restarts += 1,
                 Err(Interruption::Notice) => spared = true,
@@ -99,31 +128,75 @@ impl Reader {
         }
     }
 
-    fn known_module(&self, realm: &Mounted, file: &FileRow, settings: Option<BlobHash>) -> Option<Derived> {
+    fn known_module(
+        &self,
+        realm: &Mounted,
+        file: &FileRow,
+        settings: Option<BlobHash>,
+    ) -> Option<Derived> {
         let entry = self.0.modules.get(realm.id, &file.path)?;
-        let fits = entry.input == file.blob && entry.settings == settings && entry.derived.stamp.is_current();
-        fits.then(|| Derived { origin: Origin::Hit, ..entry.derived.clone() })
+        let fits = entry.input == file.blob
+            && entry.settings == settings
+            && entry.derived.stamp.is_current();
+        fits.then(|| Derived {
+            origin: Origin::Hit,
+            ..entry.derived.clone()
+        })
     }
 
-    pub(crate) fn keep_module(&self, realm: &Mounted, file: &FileRow, settings: Option<BlobHash>, derived: &Derived) {
-        let entry = ModuleEntry { derived: derived.clone(), input: file.blob, settings };
+    pub(crate) fn keep_module(
+        &self,
+        realm: &Mounted,
+        file: &FileRow,
+        settings: Option<BlobHash>,
+        derived: &Derived,
+    ) {
+        let entry = ModuleEntry {
+            derived: derived.clone(),
+            input: file.blob,
+            settings,
+        };
         let current = |entry: &ModuleEntry| Stamp::is_current(&entry.derived.stamp);
-        self.0.modules.insert(realm.id, file.path.clone(), entry, current);
+        self.0
+            .modules
+            .insert(realm.id, file.path.clone(), entry, current);
     }
 }
 
 fn as_is(resolved: Resolved, applied: Generation, origin: Origin) -> Read<Module> {
     let resolution = resolved.resolution;
-    let module = Module { file: resolution.file, made: Arc::new(Made::AsIs), settings: resolution.settings };
-    Read { value: module, generation: resolution.read_at.max(applied), origin }
+    let module = Module {
+        file: resolution.file,
+        made: Arc::new(Made::AsIs),
+        settings: resolution.settings,
+    };
+    Read {
+        value: module,
+        generation: resolution.read_at.max(applied),
+        origin,
+    }
 }
 
-fn answer(file: FileRow, resolved: &Resolved, derived: Derived, applied: Generation, looked: Origin) -> Read<Module> {
-    let module = Module { file: Some(file), made: derived.made, settings: Arc::clone(&resolved.resolution.settings) };
+fn answer(
+    file: FileRow,
+    resolved: &Resolved,
+    derived: Derived,
+    applied: Generation,
+    looked: Origin,
+) -> Read<Module> {
+    let module = Module {
+        file: Some(file),
+        made: derived.made,
+        settings: Arc::clone(&resolved.resolution.settings),
+    };
     let origin = match (looked, derived.origin) {
         (Origin::Hit, Origin::Hit) => Origin::Hit,
         (_, Origin::Miss) => Origin::Miss,
         _ => Origin::Derivation,
     };
-    Read { value: module, generation: derived.read_at.max(applied), origin }
+    Read {
+        value: module,
+        generation: derived.read_at.max(applied),
+        origin,
+    }
 }

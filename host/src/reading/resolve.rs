@@ -31,7 +31,13 @@ pub(crate) struct Resolved {
 
 impl Weigh for Resolved {
     fn weight(&self) -> usize {
-        size_of::<Self>() + self.stamp.weight() + self.resolution.file.as_ref().map_or(0, |file| file.path.as_str().len())
+        size_of::<Self>()
+            + self.stamp.weight()
+            + self
+                .resolution
+                .file
+                .as_ref()
+                .map_or(0, |file| file.path.as_str().len())
     }
 }
 
@@ -53,17 +59,29 @@ const TRIES: usize = 10;
 
 impl Reader {
     /// Which file `path` means: the exact one, else with each of the realm's extensions in order.
-    pub(crate) async fn resolve(&self, realm: &Arc<Mounted>, path: &LocalPath) -> Result<(Resolved, Origin), ReadError> {
+    pub(crate) async fn resolve(
+        &self,
+        realm: &Arc<Mounted>,
+        path: &LocalPath,
+    ) -> Result<(Resolved, Origin), ReadError> {
         if let Some(known) = self.known(realm, path) {
             return Ok((known, Origin::Hit));
         }
-        let (mark, settings) = (realm.floors.mark(path.as_str()), realm.floors.mark(SETTINGS_FILE));
+        let (mark, settings) = (
+            realm.floors.mark(path.as_str()),
+            realm.floors.mark(SETTINGS_FILE),
+        );
         let key = (realm.id, path.clone(), mark.period(), settings.period());
         let (own, realm, path) = (self.clone(), Arc::clone(realm), path.clone());
         let mut waiter = self.0.path_flights.join(key, |_| async move {
-            let resolved = own.look(&realm, std::slice::from_ref(&path)).await.and_then(|found| {
-                found.into_values().next().ok_or_else(|| DatabaseError::Unavailable(format!("{} is gone", realm.url)))
-            });
+            let resolved =
+                own.look(&realm, std::slice::from_ref(&path))
+                    .await
+                    .and_then(|found| {
+                        found.into_values().next().ok_or_else(|| {
+                            DatabaseError::Unavailable(format!("{} is gone", realm.url))
+                        })
+                    });
             #[cfg(feature = "gates")]
             crate::gates::pass("path-read", path.as_str()).await;
             let resolved = resolved?;
@@ -75,7 +93,11 @@ impl Reader {
     }
 
     /// The same for many paths, in as few statements as there can be, all of one generation unless cached.
-    pub(crate) async fn resolve_all(&self, realm: &Arc<Mounted>, paths: &[LocalPath]) -> Result<HashMap<LocalPath, Resolved>, ReadError> {
+    pub(crate) async fn resolve_all(
+        &self,
+        realm: &Arc<Mounted>,
+        paths: &[LocalPath],
+    ) -> Result<HashMap<LocalPath, Resolved>, ReadError> {
         let mut all = HashMap::with_capacity(paths.len());
         let mut missing = Vec::new();
         for path in paths {
@@ -101,41 +123,85 @@ impl Reader {
     }
 
     fn keep(&self, realm: &Mounted, path: LocalPath, resolved: &Resolved) {
-        self.0.paths.insert(realm.id, path, resolved.clone(), |resolved| resolved.stamp.is_current());
+        self.0
+            .paths
+            .insert(realm.id, path, resolved.clone(), |resolved| {
+                resolved.stamp.is_current()
+            });
     }
 
-    async fn look(&self, realm: &Mounted, paths: &[LocalPath]) -> Result<HashMap<LocalPath, Resolved>, DatabaseError> {
+    async fn look(
+        &self,
+        realm: &Mounted,
+        paths: &[LocalPath],
+    ) -> Result<HashMap<LocalPath, Resolved>, DatabaseError> {
         let gone = || DatabaseError::Unavailable(format!("{} is gone", realm.url));
         // The extensions to try come from the settings, and the settings in force from the same statement as the files:
         // a first guess is put right when they differ.
         let mut settings_hash = None;
         let mut settings = Arc::new(RealmSettings::default());
         for _ in 0..TRIES {
-            let marks: Vec<_> = paths.iter().map(|path| realm.floors.mark(path.as_str())).collect();
+            let marks: Vec<_> = paths
+                .iter()
+                .map(|path| realm.floors.mark(path.as_str()))
+                .collect();
             let settings_mark = realm.floors.mark(SETTINGS_FILE);
-            let candidates: Vec<Vec<String>> = paths.iter().map(|path| candidates(path, &settings)).collect();
+            let candidates: Vec<Vec<String>> = paths
+                .iter()
+                .map(|path| candidates(path, &settings))
+                .collect();
             let names: Vec<&str> = candidates.iter().flatten().map(String::as_str).collect();
-            let looked = self.0.database.look(realm.id, &names).await?.ok_or_else(gone)?;
+            let looked = self
+                .0
+                .database
+                .look(realm.id, &names)
+                .await?
+                .ok_or_else(gone)?;
             if looked.settings != settings_hash {
                 settings_hash = looked.settings;
                 settings = self.settings(realm.id, settings_hash).await?;
                 continue;
             }
-            let files: HashMap<&str, &FileRow> = looked.files.iter().map(|file| (file.path.as_str(), file)).collect();
-            let resolved = paths.iter().zip(marks).zip(&candidates).map(|((path, mark), candidates)| {
-                let file = candidates.iter().find_map(|candidate| files.get(candidate.as_str()).map(|file| (*file).clone()));
-                let mut stamp = Stamp::of(mark, looked.generation);
-                stamp.add(&Stamp::of(settings_mark.clone(), looked.generation));
-                let resolution = Resolution { file, settings: Arc::clone(&settings), settings_hash, read_at: looked.generation };
-                (path.clone(), Resolved { resolution, stamp })
-            });
+            let files: HashMap<&str, &FileRow> = looked
+                .files
+                .iter()
+                .map(|file| (file.path.as_str(), file))
+                .collect();
+            let resolved =
+                paths
+                    .iter()
+                    .zip(marks)
+                    .zip(&candidates)
+                    .map(|((path, mark), candidates)| {
+                        let file = candidates.iter().find_map(|candidate| {
+                            files.get(candidate.as_str()).map(|file| (*file).clone())
+                        });
+                        let mut stamp = Stamp::of(mark, looked.generation);
+                        stamp.add(&Stamp::of(settings_mark.clone(), looked.generation));
+                        let resolution = Resolution {
+                            file,
+                            settings: Arc::clone(&settings),
+                            settings_hash,
+                            read_at: looked.generation,
+                        };
+                        (path.clone(), Resolved { resolution, stamp })
+                    });
             return Ok(resolved.collect());
         }
-        Err(DatabaseError::Unavailable(format!("realm.json of {} changes faster than it can be read", realm.url)))
+        Err(DatabaseError::Unavailable(format!(
+            "realm.json of {} changes faster than it can be read",
+            realm.url
+        )))
     }
 
-    async fn settings(&self, realm: RealmId, hash: Option<BlobHash>) -> Result<Arc<RealmSettings>, DatabaseError> {
-        let Some(hash) = hash else { return Ok(Arc::default()) };
+    async fn settings(
+        &self,
+        realm: RealmId,
+        hash: Option<BlobHash>,
+    ) -> Result<Arc<RealmSettings>, DatabaseError> {
+        let Some(hash) = hash else {
+            return Ok(Arc::default());
+        };
         if let Some(known) = self.0.settings.get(realm, &hash) {
             return Ok(Arc::clone(&known.0));
         }
@@ -146,7 +212,9 @@ impl Reader {
             RealmSettings::default()
         });
         let settings = Arc::new(settings);
-        self.0.settings.insert(realm, hash, Settings(Arc::clone(&settings)), |_| true);
+        self.0
+            .settings
+            .insert(realm, hash, Settings(Arc::clone(&settings)), |_| true);
         Ok(settings)
     }
 }
@@ -154,8 +222,13 @@ impl Reader {
 /// The names that a path may mean, in order.
 fn candidates(path: &LocalPath, settings: &RealmSettings) -> Vec<String> {
     let exact = path.as_str().to_owned();
-    let more = settings.extensions.iter().map(|extension| format!("{path}{extension}"));
-    std::iter::once(exact).chain(more.filter(|name| name.len() <= LocalPath::MAX_BYTES)).collect()
+    let more = settings
+        .extensions
+        .iter()
+        .map(|extension| format!("{path}{extension}"));
+    std::iter::once(exact)
+        .chain(more.filter(|name| name.len() <= LocalPath::MAX_BYTES))
+        .collect()
 }
 
 #[cfg(test)]

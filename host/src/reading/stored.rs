@@ -25,9 +25,17 @@ pub(crate) struct StoredRead {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum Summary {
-    Output { imports: Vec<String>, diagnostics: Vec<Diagnostic> },
-    Invalid { diagnostics: Vec<Diagnostic> },
-    Unreadable { specifier: String, reason: String },
+    Output {
+        imports: Vec<String>,
+        diagnostics: Vec<Diagnostic>,
+    },
+    Invalid {
+        diagnostics: Vec<Diagnostic>,
+    },
+    Unreadable {
+        specifier: String,
+        reason: String,
+    },
     Declined,
 }
 
@@ -48,15 +56,30 @@ const MOST_SETS: usize = 16;
 impl StoredSet {
     /// With one more, which is asked first.
     pub(crate) fn with(&self, new: Arc<Stored>) -> Self {
-        let old = self.0.iter().filter(|known| known.reads != new.reads).take(MOST_SETS - 1).cloned();
+        let old = self
+            .0
+            .iter()
+            .filter(|known| known.reads != new.reads)
+            .take(MOST_SETS - 1)
+            .cloned();
         Self(std::iter::once(Arc::clone(&new)).chain(old).collect())
     }
 }
 
 impl Weigh for StoredSet {
     fn weight(&self) -> usize {
-        let reads = |stored: &Stored| stored.reads.iter().map(|read| 160 + read.path.len()).sum::<usize>();
-        self.0.iter().map(|stored| reads(stored) + weight(&stored.outcome)).sum::<usize>() + size_of::<Self>()
+        let reads = |stored: &Stored| {
+            stored
+                .reads
+                .iter()
+                .map(|read| 160 + read.path.len())
+                .sum::<usize>()
+        };
+        self.0
+            .iter()
+            .map(|stored| reads(stored) + weight(&stored.outcome))
+            .sum::<usize>()
+            + size_of::<Self>()
     }
 }
 
@@ -75,7 +98,14 @@ pub(crate) fn weight(outcome: &Outcome) -> usize {
 /// The key of a stage's derivation: everything that determines its outcome, besides what it reads.
 pub(crate) fn key(input: BlobHash, path: &str, purpose: &str, stage: &Stage) -> BlobHash {
     let mut hasher = blake3::Hasher::new_derive_key("realm derivation 1");
-    for part in [input.as_bytes(), path.as_bytes(), purpose.as_bytes(), stage.plugin.digest.as_bytes(), stage.options.as_bytes(), WIT_VERSION.as_bytes()] {
+    for part in [
+        input.as_bytes(),
+        path.as_bytes(),
+        purpose.as_bytes(),
+        stage.plugin.digest.as_bytes(),
+        stage.options.as_bytes(),
+        WIT_VERSION.as_bytes(),
+    ] {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part);
     }
@@ -83,13 +113,28 @@ pub(crate) fn key(input: BlobHash, path: &str, purpose: &str, stage: &Stage) -> 
 }
 
 /// A call's reads as they are written down. `url` gives the URL of a realm that is not the asking one.
-pub(crate) fn reads(asking: RealmId, reads: &[ReadEntry], url: impl Fn(RealmId) -> Option<String>) -> Option<Vec<StoredRead>> {
+pub(crate) fn reads(
+    asking: RealmId,
+    reads: &[ReadEntry],
+    url: impl Fn(RealmId) -> Option<String>,
+) -> Option<Vec<StoredRead>> {
     let mut all = Vec::with_capacity(reads.len());
     for read in reads {
         let found = read.found.as_ref()?;
-        let realm = if read.realm == asking { None } else { Some(url(read.realm)?) };
-        let found = found.file.as_ref().map(|(path, blob)| (path.to_string(), blob.to_string()));
-        all.push(StoredRead { realm, path: read.path.to_string(), found });
+        let realm = if read.realm == asking {
+            None
+        } else {
+            Some(url(read.realm)?)
+        };
+        let found = found
+            .file
+            .as_ref()
+            .map(|(path, blob)| (path.to_string(), blob.to_string()));
+        all.push(StoredRead {
+            realm,
+            path: read.path.to_string(),
+            found,
+        });
     }
     all.sort_by(|a, b| (&a.realm, &a.path).cmp(&(&b.realm, &b.path)));
     all.dedup();
@@ -101,16 +146,48 @@ const SOURCE_MAP: &str = "map";
 
 /// An outcome in the database's terms.
 pub(crate) fn write(outcome: &Outcome, media_type: &str) -> (String, Vec<Part>) {
-    let part = |part: &str, media_type: &str, bytes: &[u8]| Part { part: part.to_owned(), media_type: media_type.to_owned(), blob: BlobHash::of(bytes), bytes: bytes.to_vec() };
+    let part = |part: &str, media_type: &str, bytes: &[u8]| Part {
+        part: part.to_owned(),
+        media_type: media_type.to_owned(),
+        blob: BlobHash::of(bytes),
+        bytes: bytes.to_vec(),
+    };
     let (summary, parts) = match outcome {
         Outcome::Output(output) => {
             let mut parts = vec![part(CONTENTS, media_type, &output.contents)];
-            parts.extend(output.source_map.as_ref().map(|map| part(SOURCE_MAP, "application/json", map.as_bytes())));
-            parts.extend(output.assets.iter().map(|asset| part(&asset.suffix, &asset.media_type, &asset.contents)));
-            (Summary::Output { imports: output.imports.clone(), diagnostics: output.diagnostics.clone() }, parts)
+            parts.extend(
+                output
+                    .source_map
+                    .as_ref()
+                    .map(|map| part(SOURCE_MAP, "application/json", map.as_bytes())),
+            );
+            parts.extend(
+                output
+                    .assets
+                    .iter()
+                    .map(|asset| part(&asset.suffix, &asset.media_type, &asset.contents)),
+            );
+            (
+                Summary::Output {
+                    imports: output.imports.clone(),
+                    diagnostics: output.diagnostics.clone(),
+                },
+                parts,
+            )
         }
-        Outcome::Invalid(diagnostics) => (Summary::Invalid { diagnostics: diagnostics.clone() }, Vec::new()),
-        Outcome::Unreadable { specifier, reason } => (Summary::Unreadable { specifier: specifier.clone(), reason: reason.clone() }, Vec::new()),
+        Outcome::Invalid(diagnostics) => (
+            Summary::Invalid {
+                diagnostics: diagnostics.clone(),
+            },
+            Vec::new(),
+        ),
+        Outcome::Unreadable { specifier, reason } => (
+            Summary::Unreadable {
+                specifier: specifier.clone(),
+                reason: reason.clone(),
+            },
+            Vec::new(),
+        ),
         Outcome::Declined => (Summary::Declined, Vec::new()),
     };
     (serde_json::to_string(&summary).expect("plain data"), parts)
@@ -119,8 +196,17 @@ pub(crate) fn write(outcome: &Outcome, media_type: &str) -> (String, Vec<Part>) 
 /// An outcome out of the database; none when it was written by a host that knew other things.
 pub(crate) fn read(summary: &str, parts: Vec<Part>) -> Option<Outcome> {
     Some(match serde_json::from_str(summary).ok()? {
-        Summary::Output { imports, diagnostics } => {
-            let mut output = Output { contents: Vec::new(), source_map: None, assets: Vec::new(), imports, diagnostics };
+        Summary::Output {
+            imports,
+            diagnostics,
+        } => {
+            let mut output = Output {
+                contents: Vec::new(),
+                source_map: None,
+                assets: Vec::new(),
+                imports,
+                diagnostics,
+            };
             let mut complete = false;
             for part in parts {
                 match part.part.as_str() {
@@ -129,7 +215,11 @@ pub(crate) fn read(summary: &str, parts: Vec<Part>) -> Option<Outcome> {
                         complete = true;
                     }
                     SOURCE_MAP => output.source_map = String::from_utf8(part.bytes).ok(),
-                    _ => output.assets.push(Asset { suffix: part.part, media_type: part.media_type, contents: part.bytes }),
+                    _ => output.assets.push(Asset {
+                        suffix: part.part,
+                        media_type: part.media_type,
+                        contents: part.bytes,
+                    }),
                 }
             }
             complete.then_some(Outcome::Output(output))?
@@ -142,7 +232,7 @@ pub(crate) fn read(summary: &str, parts: Vec<Part>) -> Option<Outcome> {
 
 #[cfg(test)]
 mod tests {
-    use super::{read, write, StoredSet};
+    use super::{StoredSet, read, write};
     use crate::plugins::{Asset, Outcome, Output};
 
     #[test]
@@ -150,16 +240,41 @@ mod tests {
         let output = Output {
             contents: b"x".to_vec(),
             source_map: Some("{}".into()),
-            assets: vec![Asset { suffix: ".css".into(), media_type: "text/css".into(), contents: b"a{}".to_vec() }],
+            assets: vec![Asset {
+                suffix: ".css".into(),
+                media_type: "text/css".into(),
+                contents: b"a{}".to_vec(),
+            }],
             imports: vec!["./y".into()],
             diagnostics: Vec::new(),
         };
-        for outcome in [Outcome::Output(output), Outcome::Declined, Outcome::Unreadable { specifier: "a".into(), reason: "b".into() }] {
+        for outcome in [
+            Outcome::Output(output),
+            Outcome::Declined,
+            Outcome::Unreadable {
+                specifier: "a".into(),
+                reason: "b".into(),
+            },
+        ] {
             let (summary, parts) = write(&outcome, "text/javascript");
             assert_eq!(read(&summary, parts), Some(outcome));
         }
-        let lost = write(&Outcome::Output(Output { contents: vec![1], source_map: None, assets: vec![], imports: vec![], diagnostics: vec![] }), "text/css").0;
-        assert_eq!(read(&lost, Vec::new()), None, "an output whose bytes are gone is no output");
+        let lost = write(
+            &Outcome::Output(Output {
+                contents: vec![1],
+                source_map: None,
+                assets: vec![],
+                imports: vec![],
+                diagnostics: vec![],
+            }),
+            "text/css",
+        )
+        .0;
+        assert_eq!(
+            read(&lost, Vec::new()),
+            None,
+            "an output whose bytes are gone is no output"
+        );
         assert!(StoredSet::default().0.is_empty());
     }
 }

@@ -14,7 +14,9 @@ pub fn media_type(path: &str) -> &'static str {
         "sass" => "text/x-sass",
         "md" | "markdown" => "text/markdown",
         "map" => "application/json",
-        _ => mime_guess::from_ext(extension).first_raw().unwrap_or("application/octet-stream"),
+        _ => mime_guess::from_ext(extension)
+            .first_raw()
+            .unwrap_or("application/octet-stream"),
     }
 }
 

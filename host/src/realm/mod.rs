@@ -10,7 +10,9 @@ mod url;
 pub use self::blob::BlobHash;
 pub use self::media::media_type;
 pub use self::path::{LocalPath, PathError};
-pub use self::settings::{PluginChoice, RealmSettings, SettingsError, DEFAULT_EXTENSIONS, SETTINGS_FILE};
+pub use self::settings::{
+    DEFAULT_EXTENSIONS, PluginChoice, RealmSettings, SETTINGS_FILE, SettingsError,
+};
 pub use self::url::{RealmUrl, RealmUrlError};
 
 /// A realm's change counter: +1 per commit that changes anything, gap-free, in commit order.

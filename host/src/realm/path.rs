@@ -1,10 +1,25 @@
 use std::fmt;
 use std::sync::Arc;
 
-use percent_encoding::{percent_decode_str, utf8_percent_encode, AsciiSet, CONTROLS};
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
 /// What URL syntax would take out of a path segment.
-const SEGMENT: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'[').add(b'\\').add(b']').add(b'^').add(b'`').add(b'{').add(b'|').add(b'}');
+const SEGMENT: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// A path inside a realm: decoded, `/`-separated, no leading or trailing slash.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,7 +29,9 @@ pub struct LocalPath(Arc<str>);
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum PathError {
     /// Nothing between the slashes.
-    #[error("the path has an empty segment; write each folder's name once, and no slash at the ends")]
+    #[error(
+        "the path has an empty segment; write each folder's name once, and no slash at the ends"
+    )]
     EmptySegment,
     /// A segment that would leave its folder.
     #[error("the path has a `{0}` segment; name the file by its place in the realm")]
@@ -68,14 +85,20 @@ impl LocalPath {
     /// # Errors
     /// See [`PathError`].
     pub fn decode(encoded: &str) -> Result<Self, PathError> {
-        let decoded = percent_decode_str(encoded).decode_utf8().map_err(|_| PathError::NotUtf8)?;
+        let decoded = percent_decode_str(encoded)
+            .decode_utf8()
+            .map_err(|_| PathError::NotUtf8)?;
         Self::new(&decoded)
     }
 
     /// The path as the tail of a URL.
     #[must_use]
     pub fn encode(&self) -> String {
-        let segments: Vec<_> = self.0.split('/').map(|segment| utf8_percent_encode(segment, SEGMENT).to_string()).collect();
+        let segments: Vec<_> = self
+            .0
+            .split('/')
+            .map(|segment| utf8_percent_encode(segment, SEGMENT).to_string())
+            .collect();
         segments.join("/")
     }
 
@@ -95,7 +118,11 @@ impl LocalPath {
     /// `a/b.d.ts` gives `a/b.d` and `a/b`; a name's leading dot is no extension.
     pub fn aliases(&self) -> impl Iterator<Item = &str> {
         let start = self.0.len() - self.name().len();
-        self.0.rmatch_indices('.').map(|(at, _)| at).take_while(move |at| *at > start).map(|at| &self.0[..at])
+        self.0
+            .rmatch_indices('.')
+            .map(|(at, _)| at)
+            .take_while(move |at| *at > start)
+            .map(|at| &self.0[..at])
     }
 }
 
@@ -117,16 +144,28 @@ mod tests {
 
     #[test]
     fn what_is_refused_says_why() {
-        assert_eq!(LocalPath::new("a/../b"), Err(PathError::DotSegment("..".into())));
-        assert_eq!(LocalPath::decode("a/%2e%2e/b"), Err(PathError::DotSegment("..".into())));
+        assert_eq!(
+            LocalPath::new("a/../b"),
+            Err(PathError::DotSegment("..".into()))
+        );
+        assert_eq!(
+            LocalPath::decode("a/%2e%2e/b"),
+            Err(PathError::DotSegment("..".into()))
+        );
         assert_eq!(LocalPath::new("a//b"), Err(PathError::EmptySegment));
         assert_eq!(LocalPath::new("a/"), Err(PathError::EmptySegment));
         assert_eq!(LocalPath::new(""), Err(PathError::EmptySegment));
-        assert_eq!(LocalPath::new("a\\b"), Err(PathError::Character("backslash")));
+        assert_eq!(
+            LocalPath::new("a\\b"),
+            Err(PathError::Character("backslash"))
+        );
         assert_eq!(LocalPath::decode("a%00b"), Err(PathError::Character("NUL")));
         assert_eq!(LocalPath::decode("%ff"), Err(PathError::NotUtf8));
         assert_eq!(LocalPath::new("*"), Err(PathError::Wildcard));
-        assert_eq!(LocalPath::new(&"x".repeat(1025)), Err(PathError::TooLong(1025)));
+        assert_eq!(
+            LocalPath::new(&"x".repeat(1025)),
+            Err(PathError::TooLong(1025))
+        );
         assert!(LocalPath::new(&"x".repeat(1024)).is_ok());
     }
 
@@ -139,7 +178,13 @@ mod tests {
 
     #[test]
     fn aliases_leave_out_each_extension_but_not_the_leading_dot() {
-        let of = |path: &str| LocalPath::new(path).unwrap().aliases().map(str::to_owned).collect::<Vec<_>>();
+        let of = |path: &str| {
+            LocalPath::new(path)
+                .unwrap()
+                .aliases()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(of("a.b/c.d.ts"), ["a.b/c.d", "a.b/c"]);
         assert_eq!(of("a.b/c"), Vec::<String>::new());
         assert_eq!(of(".env"), Vec::<String>::new());

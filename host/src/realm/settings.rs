@@ -102,25 +102,41 @@ impl RealmSettings {
         let settings: Self = serde_json::from_slice(bytes).map_err(|error| {
             let text = error.to_string();
             let message = text.split(" at line ").next().unwrap_or(&text).to_owned();
-            SettingsError { message, line: error.line(), column: error.column() }
+            SettingsError {
+                message,
+                line: error.line(),
+                column: error.column(),
+            }
         })?;
-        settings.check().map_err(|message| SettingsError { message, line: 0, column: 0 })?;
+        settings.check().map_err(|message| SettingsError {
+            message,
+            line: 0,
+            column: 0,
+        })?;
         Ok(settings)
     }
 
     fn check(&self) -> Result<(), String> {
         if self.extensions.len() > Self::MAX_EXTENSIONS {
-            return Err(format!("`extensions` has {} entries; at most {} are allowed", self.extensions.len(), Self::MAX_EXTENSIONS));
+            return Err(format!(
+                "`extensions` has {} entries; at most {} are allowed",
+                self.extensions.len(),
+                Self::MAX_EXTENSIONS
+            ));
         }
         for extension in self.extensions.iter().chain(self.plugins.keys()) {
             if !extension.starts_with('.') || extension.len() < 2 || extension.contains('/') {
-                return Err(format!("`{extension}` is not an extension; write it with its dot, as in `.ts`"));
+                return Err(format!(
+                    "`{extension}` is not an extension; write it with its dot, as in `.ts`"
+                ));
             }
         }
         if let Some(value) = &self.cache_control
             && (value.is_empty() || !value.bytes().all(|byte| (0x20..0x7f).contains(&byte)))
         {
-            return Err("`cacheControl` is not a list of directives, as in `max-age=60`".to_owned());
+            return Err(
+                "`cacheControl` is not a list of directives, as in `max-age=60`".to_owned(),
+            );
         }
         Ok(())
     }
@@ -132,7 +148,10 @@ mod tests {
 
     #[test]
     fn what_is_left_out_has_a_default() {
-        assert_eq!(RealmSettings::parse(b"{}").unwrap(), RealmSettings::default());
+        assert_eq!(
+            RealmSettings::parse(b"{}").unwrap(),
+            RealmSettings::default()
+        );
     }
 
     #[test]
@@ -151,7 +170,10 @@ mod tests {
         assert_eq!(error.line, 2);
         assert!(error.message.contains("unknown field `nmae`"), "{error}");
         let error = RealmSettings::parse(b"{ \"extensions\": [\"ts\"] }").unwrap_err();
-        assert!(error.message.contains("`ts` is not an extension"), "{error}");
+        assert!(
+            error.message.contains("`ts` is not an extension"),
+            "{error}"
+        );
         assert!(RealmSettings::parse(b"{ \"cacheControl\": \"a\\nb\" }").is_err());
     }
 }

@@ -66,7 +66,9 @@ impl RealmUrl {
     #[must_use]
     pub fn path(&self) -> &str {
         let authority = self.0.find("://").map_or(0, |at| at + 3);
-        self.0[authority..].find('/').map_or("/", |at| &self.0[authority + at..])
+        self.0[authority..]
+            .find('/')
+            .map_or("/", |at| &self.0[authority + at..])
     }
 
     /// Scheme, host and port.
@@ -110,7 +112,16 @@ mod tests {
         let url = RealmUrl::parse("HTTP://Example.ORG:80/a/b/").unwrap();
         assert_eq!(url.as_str(), "http://example.org/a/b/");
         assert_eq!((url.origin(), url.path()), ("http://example.org", "/a/b/"));
-        for bad in ["a/b/", "ftp://x/", "http://x/a", "http://x/?q", "http://x/#f", "http://u@x/", "http://x/:a/", "http://x/a//b/"] {
+        for bad in [
+            "a/b/",
+            "ftp://x/",
+            "http://x/a",
+            "http://x/?q",
+            "http://x/#f",
+            "http://u@x/",
+            "http://x/:a/",
+            "http://x/a//b/",
+        ] {
             assert!(RealmUrl::parse(bad).is_err(), "{bad}");
         }
     }
@@ -121,6 +132,9 @@ mod tests {
         let path = LocalPath::new("a b/ü%?.ts").unwrap();
         assert_eq!(url.local(&url.join(&path)), Some(path));
         assert_eq!(url.local("http://[::1]:4200/other"), None);
-        assert_eq!(url.local("http://[::1]:4200/r/x.ts?y#z"), Some(LocalPath::new("x.ts").unwrap()));
+        assert_eq!(
+            url.local("http://[::1]:4200/r/x.ts?y#z"),
+            Some(LocalPath::new("x.ts").unwrap())
+        );
     }
 }

@@ -56,7 +56,9 @@ pub struct Registry {
 
 impl std::fmt::Debug for Registry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Registry").field("realms", &self.snapshot.read().realms.len()).finish_non_exhaustive()
+        f.debug_struct("Registry")
+            .field("realms", &self.snapshot.read().realms.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -91,14 +93,25 @@ impl Registry {
         let old = Arc::clone(&self.snapshot.read());
         let mut realms = HashMap::with_capacity(rows.len());
         for row in rows {
-            let same = old.realms.get(row.url.as_str()).filter(|known| known.row.id == row.id && known.row.kind == row.kind);
+            let same = old
+                .realms
+                .get(row.url.as_str())
+                .filter(|known| known.row.id == row.id && known.row.kind == row.kind);
             let known = match same {
                 Some(known) => Arc::clone(known),
-                None => Arc::new(Known { row: row.clone(), seen, mounted: OnceLock::new() }),
+                None => Arc::new(Known {
+                    row: row.clone(),
+                    seen,
+                    mounted: OnceLock::new(),
+                }),
             };
             realms.insert(row.url.as_str().to_owned(), known);
         }
-        let gone: Vec<_> = old.realms.iter().filter(|(url, known)| realms.get(*url).is_none_or(|now| !Arc::ptr_eq(now, known))).collect();
+        let gone: Vec<_> = old
+            .realms
+            .iter()
+            .filter(|(url, known)| realms.get(*url).is_none_or(|now| !Arc::ptr_eq(now, known)))
+            .collect();
         *self.snapshot.write() = Arc::new(Snapshot { generation, realms });
         for (url, known) in gone {
             if let Some(mounted) = known.mounted.get() {
@@ -106,7 +119,10 @@ impl Registry {
                 self.hub.forget(&mounted.url, mounted.id);
                 let mut floors = self.floors.write();
                 // The same realm may be mounted again under another URL by now.
-                if floors.get(&mounted.id).is_some_and(|floors| Arc::ptr_eq(floors, &mounted.floors)) {
+                if floors
+                    .get(&mounted.id)
+                    .is_some_and(|floors| Arc::ptr_eq(floors, &mounted.floors))
+                {
                     floors.remove(&mounted.id);
                 }
             }
@@ -138,13 +154,22 @@ impl Registry {
     #[must_use]
     pub fn get(&self, url: &RealmUrl) -> Option<Arc<Mounted>> {
         let snapshot = Arc::clone(&self.snapshot.read());
-        snapshot.realms.get(url.as_str()).map(|known| self.mount(known))
+        snapshot
+            .realms
+            .get(url.as_str())
+            .map(|known| self.mount(known))
     }
 
     /// Every realm, by URL.
     #[must_use]
     pub fn list(&self) -> Vec<RealmRow> {
-        let mut rows: Vec<_> = self.snapshot.read().realms.values().map(|known| known.row.clone()).collect();
+        let mut rows: Vec<_> = self
+            .snapshot
+            .read()
+            .realms
+            .values()
+            .map(|known| known.row.clone())
+            .collect();
         rows.sort_by(|a, b| a.url.cmp(&b.url));
         rows
     }
@@ -157,7 +182,14 @@ impl Registry {
             let floors = Arc::new(Floors::default());
             self.floors.write().insert(row.id, Arc::clone(&floors));
             self.hub.track(&row.url, Arc::clone(&tracker));
-            Arc::new(Mounted { id: row.id, url: row.url.clone(), kind: row.kind, public: row.public_readable, tracker, floors })
+            Arc::new(Mounted {
+                id: row.id,
+                url: row.url.clone(),
+                kind: row.kind,
+                public: row.public_readable,
+                tracker,
+                floors,
+            })
         };
         Arc::clone(known.mounted.get_or_init(mount))
     }
@@ -178,8 +210,11 @@ impl Subscriber for Registry {
 
 async fn follow(registry: Weak<Registry>) {
     loop {
-        let Some(strong) = registry.upgrade() else { return };
-        let bounded = tokio::time::timeout(std::time::Duration::from_secs(5), strong.wanted.notified()).await;
+        let Some(strong) = registry.upgrade() else {
+            return;
+        };
+        let bounded =
+            tokio::time::timeout(std::time::Duration::from_secs(5), strong.wanted.notified()).await;
         if bounded.is_ok()
             && let Err(error) = strong.refresh().await
         {
