@@ -3,7 +3,6 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use axum::response::Response;
-use bytes::Bytes;
 use hyper::header::{CONTENT_LOCATION, LAST_MODIFIED};
 use hyper::{HeaderMap, StatusCode};
 use serde_json::json;
@@ -13,7 +12,7 @@ use super::answer::{About, header, json, redirect};
 use super::error::{JSON_API, Problem};
 use super::negotiate::{Wanted, wanted};
 use crate::database::FileRow;
-use crate::reading::{Artifact, Asked, Made, Module, Read, Served};
+use crate::reading::{Asked, Made, Module, Read, Reply, Served};
 use crate::realm::{LocalPath, media_type};
 use crate::registry::Mounted;
 
@@ -96,16 +95,26 @@ impl Get<'_> {
     }
 
     async fn module(&self) -> Result<Response, Problem> {
-        let read = self
+        let reply = self
             .app
             .0
             .reader
-            .module(self.realm, &self.path, self.asked)
+            .reply(self.realm, &self.path, self.asked)
             .await?;
+        let piece = match &reply.value {
+            Reply::Module(_) => None,
+            Reply::Piece(_, piece) => Some(piece.clone()),
+        };
+        let read = reply.map(Reply::into_module);
+        if let Some(piece) = piece {
+            return Ok(self.about(&read).bytes(
+                self.headers,
+                &piece.tag,
+                &piece.media_type,
+                piece.bytes,
+            ));
+        }
         let Some(file) = &read.value.file else {
-            if let Some(beside) = self.beside(&read).await? {
-                return Ok(beside);
-            }
             return self.absent(&read);
         };
         let mut response = match &*read.value.made {
@@ -114,29 +123,29 @@ impl Get<'_> {
                 return Err(Problem::failed(failure).at_generation(read.generation));
             }
             Made::Output(output) => {
+                let contents = output.contents.clone();
                 let mut response = self.about(&read).bytes(
                     self.headers,
                     &output.tag,
                     &output.media_type,
-                    output.contents.clone(),
+                    contents,
                 );
                 if output.source_map.is_some() {
-                    response.headers_mut().insert(
-                        "sourcemap",
-                        header(&format!(
-                            "{}.map",
-                            LocalPath::encode(file_name(file).as_ref().unwrap_or(&file.path))
-                        )),
-                    );
+                    // Relative to the request's own URL, which has the file's name in it or an alias beside it.
+                    let name = file.path.encode();
+                    let name = name.rsplit('/').next().unwrap_or(&name);
+                    response
+                        .headers_mut()
+                        .insert("sourcemap", header(&format!("{name}.map")));
                 }
                 response
             }
         };
         if file.path != self.path || self.path.as_str() == "index.html" {
-            response.headers_mut().insert(
-                CONTENT_LOCATION,
-                header(&format!("{}{}", self.realm.url.path(), file.path.encode())),
-            );
+            let location = format!("{}{}", self.realm.url.path(), file.path.encode());
+            response
+                .headers_mut()
+                .insert(CONTENT_LOCATION, header(&location));
         }
         Ok(response)
     }
@@ -156,50 +165,6 @@ impl Get<'_> {
         Ok(response)
     }
 
-    /// What a file's output has beside itself: `<path>.map`, `<path><suffix>`.
-    async fn beside(&self, absent: &Read<Module>) -> Result<Option<Response>, Problem> {
-        for base in self.path.aliases() {
-            let Ok(base) = LocalPath::new(base) else {
-                continue;
-            };
-            let suffix = &self.path.as_str()[base.as_str().len()..];
-            let read = self
-                .app
-                .0
-                .reader
-                .module(self.realm, &base, self.asked)
-                .await?;
-            if read
-                .value
-                .file
-                .as_ref()
-                .is_none_or(|file| file.path != base)
-            {
-                continue;
-            }
-            let Made::Output(output) = &*read.value.made else {
-                continue;
-            };
-            let Some((kind, bytes)) = piece(output, suffix) else {
-                continue;
-            };
-            let about = About {
-                generation: read.generation.max(absent.generation),
-                ..self.about(&read)
-            };
-            let tag = format!(
-                "{}{}",
-                output.tag,
-                suffix.replace(
-                    |character: char| !character.is_ascii_graphic() || character == '"',
-                    "-"
-                )
-            );
-            return Ok(Some(about.bytes(self.headers, &tag, &kind, bytes)));
-        }
-        Ok(None)
-    }
-
     fn absent(&self, read: &Read<Module>) -> Result<Response, Problem> {
         Err(Problem::no_file(self.path.as_str()).at_generation(read.generation))
     }
@@ -207,19 +172,6 @@ impl Get<'_> {
     fn about<'b>(&'b self, read: &'b Read<Module>) -> About<'b> {
         About::of(self.realm, read, Some(&read.value.settings), self.served)
     }
-}
-
-fn piece(output: &Artifact, suffix: &str) -> Option<(String, Bytes)> {
-    let asset = output.assets.iter().find(|(known, ..)| known == suffix);
-    if let Some((_, media_type, bytes)) = asset {
-        return Some((media_type.clone(), bytes.clone()));
-    }
-    let map = output.source_map.as_ref().filter(|_| suffix == ".map")?;
-    Some(("application/json".to_owned(), map.clone()))
-}
-
-fn file_name(file: &FileRow) -> Option<LocalPath> {
-    LocalPath::new(file.path.name()).ok()
 }
 
 /// A folder's files and folders.

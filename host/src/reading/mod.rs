@@ -4,6 +4,7 @@
 //! A read is judged against the moment at which its request came: whatever it answers was what the realm had at the
 //! generation that the answer names, and that generation is no older than what this replica had applied by then.
 
+mod beside;
 mod blobs;
 mod derive;
 mod fresh;
@@ -31,6 +32,7 @@ use self::module::ModuleEntry;
 use self::resolve::{ResolveKey, Resolved};
 use self::stored::StoredSet;
 
+pub use self::beside::{Piece, Reply};
 pub use self::derive::{Artifact, Failure, Made};
 pub use self::fresh::Served;
 pub use self::module::Module;
@@ -117,6 +119,17 @@ pub struct Read<T> {
     pub generation: Generation,
     /// How it came about.
     pub origin: Origin,
+}
+
+impl<T> Read<T> {
+    /// The same answer with another value.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Read<U> {
+        Read {
+            value: change(self.value),
+            generation: self.generation,
+            origin: self.origin,
+        }
+    }
 }
 
 /// Why a read has no answer.

@@ -70,7 +70,7 @@ impl Reader {
         asked: Asked,
     ) -> Result<Read<Module>, ReadError> {
         // Sampled before anything is looked up: what is answered is no older than this.
-        let applied = realm.tracker.applied();
+        let mut applied = realm.tracker.applied();
         let (mut restarts, mut spared) = (0, false);
         loop {
             let (resolved, looked) = self.resolve(realm, path).await?;
@@ -82,6 +82,15 @@ impl Reader {
             }
             let settings_hash = resolved.resolution.settings_hash;
             if let Some(derived) = self.known_module(realm, &file, settings_hash) {
+                let looked_at = resolved.resolution.read_at;
+                if looked_at > applied && derived.read_at < looked_at {
+                    // The look saw further than what has been applied, so the two may not belong together.
+                    if realm.tracker.applied() < looked_at {
+                        self.0.hub.catch_up(&realm.tracker).await?;
+                    }
+                    applied = realm.tracker.applied();
+                    continue;
+                }
                 return Ok(answer(file, &resolved, derived, applied, looked));
             }
             let marks = [

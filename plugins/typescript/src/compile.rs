@@ -56,12 +56,8 @@ pub(crate) fn compile(
         refuse(&diagnostics)?;
     }
     let scoping = checked.semantic.into_scoping();
-    let transformed = Transformer::new(
-        &allocator,
-        Path::new(input.name()),
-        &options.transform(text),
-    )
-    .build_with_scoping(scoping, &mut program);
+    let transformed = Transformer::new(&allocator, Path::new(input.name()), &options.transform())
+        .build_with_scoping(scoping, &mut program);
     diagnostics.extend(report(&transformed.diagnostics, Stage::Transform));
     refuse(&diagnostics)?;
 

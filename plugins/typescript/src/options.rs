@@ -78,19 +78,16 @@ impl Options {
         self.target < Target::Es2022
     }
 
-    /// What oxc is told, for one source text.
-    pub(crate) fn transform(&self, text: &str) -> TransformOptions {
+    /// What oxc is told.
+    pub(crate) fn transform(&self) -> TransformOptions {
         let mut options = TransformOptions::from(self.target.to_oxc());
         // So that `import =` and `export =` are told to be what they are: not expressible.
         options.env.module = Module::Esm;
 
-        // tsc knows before it elides imports whether JSX calls `React`; oxc must be told, or it keeps an import that
-        // nothing uses. A pragma may still ask for the classic runtime.
+        // In a file with JSX, `transpileModule` keeps an import of what JSX would call, with the automatic runtime too: it
+        // cannot know whether `jsx-runtime` resolves. oxc's own default is the same (`React`, or what a pragma says).
         let automatic = matches!(self.jsx, Jsx::Automatic);
-        if automatic && !text.contains("@jsxRuntime") {
-            options.typescript.jsx_pragma = Cow::Borrowed("");
-            options.typescript.jsx_pragma_frag = Cow::Borrowed("");
-        } else if !automatic {
+        if !automatic {
             options.typescript.jsx_pragma = Cow::Owned(self.jsx_factory.clone());
             options.typescript.jsx_pragma_frag = Cow::Owned(self.jsx_fragment_factory.clone());
         }

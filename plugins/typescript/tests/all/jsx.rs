@@ -23,17 +23,79 @@ fn the_import_source_is_an_option_and_a_pragma() {
     assert_eq!(output.imports, ["solid/jsx-runtime"]);
 }
 
+/// What `text` imports but for the runtime, as `transpileModule` keeps it.
+#[track_caller]
+fn kept(text: &str) -> String {
+    let code = code("a.tsx", text);
+    let imports = code
+        .lines()
+        .filter(|line| line.contains("import ") && !line.contains("/jsx-runtime"))
+        .map(|line| &line[line.find("import ").unwrap_or_default()..]);
+    words(&imports.collect::<Vec<_>>().join(" "))
+}
+
 #[test]
-fn react_is_not_imported_for_nothing() {
+fn what_jsx_would_call_stays_imported() {
+    for import in [
+        "import * as React from \"react\";",
+        "import React from \"react\";",
+        "import { React } from \"react\";",
+        "import { createElement as React } from \"react\";",
+    ] {
+        for jsx in ["<p/>", "<></>", "<P<React.X>/>"] {
+            let text = format!("{import} export const a: React.A = {jsx};");
+            assert_eq!(kept(&text), import, "{text}");
+        }
+    }
+    // Of an import only that name.
     assert_eq!(
-        transpile(
-            "a.tsx",
-            "import React from 'react'; export const a = <><p/></>;"
-        )
-        .unwrap()
-        .imports,
-        ["realm/jsx-runtime"]
+        kept("import React, { type FC, useState } from 'react'; export const a: FC = () => <p/>;"),
+        "import React from \"react\";"
     );
+}
+
+#[test]
+fn what_jsx_would_not_call_does_not() {
+    for text in [
+        "import * as React from 'react'; export const a: React.A = 1;",
+        "import type * as React from 'react'; export const a = <p/>;",
+        "import { type React } from 'react'; export const a = <p/>;",
+        "import Preact from 'react'; export const a: Preact.A = <p/>;",
+    ] {
+        assert_eq!(kept(text), "", "{text}");
+    }
+}
+
+#[test]
+fn a_pragma_says_what_jsx_would_call() {
+    let imports =
+        "import React, { Frag, x } from 'react'; import { h } from 'h'; export const a = ";
+    for (pragma, jsx, expected) in [
+        ("@jsx h", "<p/>", "import { h } from \"h\";"),
+        ("@jsx h.x", "<p/>", "import { h } from \"h\";"),
+        ("@jsx h", "<></>", "import React from \"react\";"),
+        (
+            "@jsx h",
+            "<><p/></>",
+            "import React from \"react\"; import { h } from \"h\";",
+        ),
+        ("@jsxFrag Frag", "<></>", "import { Frag } from \"react\";"),
+        ("@jsxFrag Frag", "<p/>", "import React from \"react\";"),
+        ("@jsxFrag null", "<></>", ""),
+        (
+            "@jsxImportSource solid",
+            "<p/>",
+            "import React from \"react\";",
+        ),
+        (
+            "@jsxRuntime automatic",
+            "<p/>",
+            "import React from \"react\";",
+        ),
+    ] {
+        let text = format!("/** {pragma} */ {imports}{jsx};");
+        assert_eq!(kept(&text), expected, "{text}");
+    }
     let pragma = "/** @jsxRuntime classic */ import React from 'react'; export const a = <p/>;";
     let code = code("a.tsx", pragma);
     assert!(
