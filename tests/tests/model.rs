@@ -277,13 +277,16 @@ fn every_answer_is_what_the_realm_had_at_the_generation_that_it_names() {
     let postgres = Postgres::start();
     let hosts = runtime.block_on(async {
         let url = postgres.database().await;
-        let options = HostOptions::new(Storage::Postgres(url.clone())).with("plugin-restarts", "8");
-        ([options.clone().start().await, options.start().await], url)
+        let options = HostOptions::new(Storage::Postgres(url)).with("plugin-restarts", "8");
+        [options.clone().start().await, options.start().await]
     });
     let (rounds, reads) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let hosts = std::cell::RefCell::new(Some(hosts));
     // A round takes a tenth of a second; `REALM_MODEL_CASES=10000` looks longer.
-    let cases = std::env::var("REALM_MODEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(60);
+    let cases = std::env::var("REALM_MODEL_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or(60);
     let mut runner = TestRunner::new(Config {
         cases,
         max_shrink_iters: 20,

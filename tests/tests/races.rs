@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use realm_tests::{Answer, Host, HostOptions, Postgres, Storage, eventually};
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, PgConnection, SqliteConnection};
 
 fn server() -> &'static Postgres {
     static SERVER: std::sync::OnceLock<Postgres> = std::sync::OnceLock::new();
@@ -30,14 +30,15 @@ enum Event {
     Identical,
 }
 
-async fn start() -> (Host, PgConnection) {
+async fn start() -> Host {
     let url = server().database().await;
-    let host = HostOptions::new(Storage::Postgres(url.clone()))
-        .with("lease", "60s")
-        .start()
-        .await;
+    start_on(Storage::Postgres(url)).await
+}
+
+async fn start_on(storage: Storage) -> Host {
+    let host = HostOptions::new(storage).with("lease", "60s").start().await;
     host.create("/r/").await;
-    (host, PgConnection::connect(&url).await.unwrap())
+    host
 }
 
 fn version(number: usize) -> String {
@@ -75,9 +76,9 @@ impl History {
 }
 
 /// One round: a read is held at a point, the event happens, the gate opens.
-async fn round(point: &str, event: Event) {
+async fn round(storage: Storage, point: &str, event: Event) {
     let what = format!("{event:?} at {point}");
-    let (host, mut database) = start().await;
+    let host = start_on(storage.clone()).await;
     let first = host.put("/r/foo.ts", version(1)).await.generation();
     let mut history = History(BTreeMap::from([(first, Some(1))]));
     // Bytes are known by their hash at their gate, and by any name elsewhere.
@@ -135,13 +136,19 @@ async fn round(point: &str, event: Event) {
         );
     }
     // Whatever is stored under a source's key was made from that source.
-    let rows: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
-        "SELECT i.bytes, o.bytes FROM derivations d JOIN blobs i ON i.hash = d.input
-         JOIN derivation_parts p ON p.derivation_id = d.id AND p.part = '' JOIN blobs o ON o.hash = p.blob",
-    )
-    .fetch_all(&mut database)
-    .await
-    .unwrap();
+    let sql = "SELECT i.bytes, o.bytes FROM derivations d JOIN blobs i ON i.hash = d.input
+         JOIN derivation_parts p ON p.derivation_id = d.id AND p.part = '' JOIN blobs o ON o.hash = p.blob";
+    let rows: Vec<(Vec<u8>, Vec<u8>)> = match &storage {
+        Storage::Postgres(url) => {
+            let mut database = PgConnection::connect(url).await.unwrap();
+            sqlx::query_as(sql).fetch_all(&mut database).await.unwrap()
+        }
+        Storage::Sqlite => {
+            let file = format!("sqlite://{}/realm.sqlite", host.data.display());
+            let mut database = SqliteConnection::connect(&file).await.unwrap();
+            sqlx::query_as(sql).fetch_all(&mut database).await.unwrap()
+        }
+    };
     for (input, output) in rows {
         let (input, output) = (
             String::from_utf8(input).unwrap(),
@@ -181,7 +188,8 @@ macro_rules! at_every_point {
         $(#[tokio::test(flavor = "multi_thread")]
         async fn $name() {
             for point in POINTS {
-                round(point, Event::$event).await;
+                round(Storage::Sqlite, point, Event::$event).await;
+                round(Storage::Postgres(server().database().await), point, Event::$event).await;
             }
         })*
     };
@@ -197,7 +205,7 @@ at_every_point! {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_takes_an_alias_over_is_seen_by_whoever_comes_after() {
-    let (host, _) = start().await;
+    let host = start().await;
     host.put("/r/foo.js", version(1).replace(": number", ""))
         .await;
     for _ in 0..2 {
@@ -242,7 +250,7 @@ async fn a_file_that_takes_an_alias_over_is_seen_by_whoever_comes_after() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_partial_that_changes_while_its_sheet_is_made_restarts_the_call() {
-    let (host, _) = start().await;
+    let host = start().await;
     host.put("/r/main.scss", "@use 'theme'; a { color: theme.$c }\n")
         .await;
     host.put("/r/_theme.scss", "$c: red;\n").await;
@@ -322,7 +330,7 @@ async fn a_client_that_leaves_between_commit_and_answer_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_misses_of_one_module_make_one_call() {
-    let (host, _) = start().await;
+    let host = start().await;
     host.put("/r/foo.ts", version(1)).await;
     host.close_gate("before-call", "foo").await;
     let requests: Vec<_> = (0..200)

@@ -28,6 +28,7 @@ on_both! {
     writes_tell_what_they_did
     a_multi_file_write_is_all_or_nothing
     a_failed_transpile_names_the_place
+    deeply_nested_sources_are_transpiled
     bad_paths_and_bodies_are_refused
     folders_are_listed
     two_realms_with_the_same_file_and_other_siblings
@@ -431,6 +432,20 @@ async fn a_failed_transpile_names_the_place(options: HostOptions) {
         200,
         "what was absent is part of the read set"
     );
+}
+
+async fn deeply_nested_sources_are_transpiled(options: HostOptions) {
+    let (host, realm) = with_realm(options).await;
+    for depth in [100, 400, 1000] {
+        let nested = format!(
+            "export const deep: unknown = {}1{};\n",
+            "[".repeat(depth),
+            "]".repeat(depth)
+        );
+        host.put(&format!("{realm}deep.ts"), nested).await;
+        let answer = host.get(&format!("{realm}deep.ts")).await;
+        assert_eq!(answer.status, 200, "{depth} deep: {}", answer.text());
+    }
 }
 
 async fn bad_paths_and_bodies_are_refused(options: HostOptions) {

@@ -75,11 +75,19 @@ impl Hub {
     }
 
     /// Follows a realm no more, and drops all that was kept of it.
-    pub fn forget(&self, url: &RealmUrl, realm: RealmId) {
-        self.urls.write().remove(url.as_str());
-        self.trackers.write().remove(&realm);
+    pub fn forget(&self, url: &RealmUrl, tracker: &Arc<Tracker>) {
+        // It may be followed again already, under another URL or another tracker.
+        let is_it = |known: &mut Arc<Tracker>| Arc::ptr_eq(known, tracker);
+        self.urls
+            .write()
+            .extract_if(|known, of| known == url.as_str() && is_it(of))
+            .for_each(drop);
+        self.trackers
+            .write()
+            .extract_if(|realm, of| *realm == tracker.realm && is_it(of))
+            .for_each(drop);
         self.tell(Invalidation {
-            realm,
+            realm: tracker.realm,
             path: None,
             generation: None,
         });

@@ -43,6 +43,7 @@ impl<'a> About<'a> {
             (Served::Fresh, Origin::Derivation) => {
                 HeaderValue::from_static("realm; fwd=miss; stored; detail=derivation")
             }
+            (Served::Fresh, Origin::Unstored) => HeaderValue::from_static("realm; fwd=miss"),
             (Served::Fresh, Origin::Miss) => HeaderValue::from_static("realm; fwd=miss; stored"),
         }
     }

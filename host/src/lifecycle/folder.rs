@@ -32,6 +32,8 @@ pub(super) struct Folder {
     realm: Arc<Mounted>,
     path: PathBuf,
     hashes: HashMap<PathBuf, Known>,
+    wake: mpsc::Sender<()>,
+    events: mpsc::Receiver<()>,
 }
 
 #[derive(Clone, Copy)]
@@ -57,11 +59,20 @@ enum Step {
 
 impl Folder {
     pub(super) fn new(lifecycle: Arc<Lifecycle>, realm: Arc<Mounted>, path: PathBuf) -> Self {
+        // One pending wake-up is enough: whoever wakes looks at everything.
+        let (wake, events) = mpsc::channel(1);
+        let news = RealmNews {
+            realm: realm.id,
+            wake: wake.clone(),
+        };
+        lifecycle.hub.subscribe(Arc::new(news));
         Self {
             lifecycle,
             realm,
             path,
             hashes: HashMap::new(),
+            wake,
+            events,
         }
     }
 
@@ -74,9 +85,7 @@ impl Folder {
         &mut self,
         held: impl Fn() -> F + Send,
     ) {
-        let (sender, mut events) = mpsc::channel::<()>(1);
-        // One pending wake-up is enough: whoever wakes looks at everything.
-        let wake = sender.clone();
+        let wake = self.wake.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if !event.is_ok_and(|event| event.kind.is_access()) {
                 let _ = wake.try_send(());
@@ -90,17 +99,12 @@ impl Folder {
         if let Err(error) = &watching {
             warn!(folder = %self.path.display(), %error, "the folder cannot be watched; it is looked at every {} s", IDLE.as_secs());
         }
-        let listener = Arc::new(RealmNews {
-            realm: self.realm.id,
-            wake: sender,
-        });
-        self.lifecycle.hub.subscribe(listener);
         loop {
             if let Err(error) = self.reconcile().await {
                 warn!(folder = %self.path.display(), %error, "folder and realm could not be brought together; trying again");
                 tokio::time::sleep(Duration::from_millis(500)).await;
             } else {
-                let _ = tokio::time::timeout(IDLE, events.recv()).await;
+                let _ = tokio::time::timeout(IDLE, self.events.recv()).await;
                 tokio::time::sleep(SETTLE).await;
             }
             if !held().await {

@@ -186,17 +186,12 @@ pub(super) fn explain(
     }
 }
 
-/// Whether one function fills the stack: guests keep a second stack at the bottom of their memory, and running over it
-/// shows as an access out of bounds.
+/// Whether the same functions fill the stack: guests keep a second stack at the bottom of their memory, and running over
+/// it shows as an access out of bounds.
 fn recurses(error: &wasmtime::Error) -> bool {
     let frames = frames(error);
-    frames.first().is_some_and(|first| {
-        frames
-            .iter()
-            .filter(|frame| frame.function == first.function)
-            .count()
-            > frames.len() / 4
-    })
+    let times = |wanted: &Frame| frames.iter().filter(|frame| *frame == wanted).count();
+    frames.len() >= 16 && frames.iter().any(|frame| times(frame) >= 4)
 }
 
 /// What a Rust guest said when it panicked: `thread … panicked at src/lib.rs:1:2:` and the message after it.

@@ -1,3 +1,4 @@
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::bindings::exports::realm::plugin::transpiler;
@@ -56,16 +57,16 @@ pub struct Asset {
     /// Its media type.
     pub media_type: String,
     /// Its bytes.
-    pub contents: Vec<u8>,
+    pub contents: Bytes,
 }
 
 /// What a transpiler gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
     /// The bytes.
-    pub contents: Vec<u8>,
+    pub contents: Bytes,
     /// Source map v3.
-    pub source_map: Option<String>,
+    pub source_map: Option<Bytes>,
     /// Further outputs.
     pub assets: Vec<Asset>,
     /// Import specifiers, as written.
@@ -127,15 +128,15 @@ impl From<Result<transpiler::Output, types::Failure>> for Outcome {
             |all: Vec<types::Diagnostic>| all.into_iter().map(Diagnostic::from).collect();
         match result {
             Ok(output) => Self::Output(Output {
-                contents: output.contents,
-                source_map: output.source_map,
+                contents: output.contents.into(),
+                source_map: output.source_map.map(Bytes::from),
                 assets: output
                     .assets
                     .into_iter()
                     .map(|asset| Asset {
                         suffix: asset.suffix,
                         media_type: asset.media_type,
-                        contents: asset.contents,
+                        contents: asset.contents.into(),
                     })
                     .collect(),
                 imports: output.imports,

@@ -108,9 +108,9 @@ fn piece_of(module: &Module, base: &LocalPath, suffix: &str) -> Option<Piece> {
 }
 
 fn bytes_of(output: &Artifact, suffix: &str) -> Option<(String, Bytes)> {
-    let asset = output.assets.iter().find(|(known, ..)| known == suffix);
-    if let Some((_, media_type, bytes)) = asset {
-        return Some((media_type.clone(), bytes.clone()));
+    let asset = output.assets.iter().find(|asset| asset.suffix == suffix);
+    if let Some(asset) = asset {
+        return Some((asset.media_type.clone(), asset.contents.clone()));
     }
     let map = output.source_map.as_ref().filter(|_| suffix == ".map")?;
     Some(("application/json".to_owned(), map.clone()))

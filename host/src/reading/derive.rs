@@ -2,16 +2,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::guest_files::{CallFiles, guest_url};
 use super::resolve::Resolved;
-use super::stored::{self, Stored, StoredRead, StoredSet};
+use super::stored::StoredSet;
 use super::{Interruption, Origin, ReadError, Reader};
 use crate::cache::{Flight, Stamp};
-use crate::database::{FileRow, NewDerivation};
+use crate::database::FileRow;
 use crate::plugins::{
-    Call, CallState, Contents, Diagnostic, Ended, Found, InFlight, Landed, Outcome, Output,
+    Asset, Call, CallState, Contents, Diagnostic, Ended, Found, InFlight, Landed, Outcome, Output,
     ReadEntry, Severity, Stage,
 };
 use crate::realm::{BlobHash, Generation, LocalPath, RealmId, SETTINGS_FILE, media_type};
@@ -49,8 +49,8 @@ pub struct Artifact {
     pub tag: String,
     /// Source map v3.
     pub source_map: Option<Bytes>,
-    /// Further outputs: suffix, media type, bytes.
-    pub assets: Vec<(String, String, Bytes)>,
+    /// Further outputs.
+    pub assets: Vec<Asset>,
     /// Warnings and hints.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -75,26 +75,26 @@ pub(crate) struct Derived {
 }
 
 /// A flight's state on its way through the stages.
-struct Run<'a> {
-    reader: &'a Reader,
-    realm: &'a Arc<Mounted>,
-    file: &'a FileRow,
-    resolved: &'a Resolved,
-    flight: &'a Arc<Flight>,
-    since: Instant,
-    stamp: Stamp,
+pub(super) struct Run<'a> {
+    pub(super) reader: &'a Reader,
+    pub(super) realm: &'a Arc<Mounted>,
+    pub(super) file: &'a FileRow,
+    pub(super) resolved: &'a Resolved,
+    pub(super) flight: &'a Arc<Flight>,
+    pub(super) since: Instant,
+    pub(super) stamp: Stamp,
     /// The generations at which something of the asking realm was read.
-    read_at: Vec<Generation>,
-    calls: Vec<Landed<'a>>,
-    origin: Origin,
+    pub(super) read_at: Vec<Generation>,
+    pub(super) calls: Vec<Landed<'a>>,
+    pub(super) origin: Origin,
 }
 
 /// One stage's input.
 #[derive(Clone)]
-struct Input {
-    hash: BlobHash,
+pub(super) struct Input {
+    pub(super) hash: BlobHash,
     /// Of a stage's output; none: the file's own bytes.
-    bytes: Option<Bytes>,
+    pub(super) bytes: Option<Bytes>,
 }
 
 impl Reader {
@@ -166,7 +166,7 @@ impl<'a> Run<'a> {
             stages += 1;
             match &*outcome {
                 Outcome::Output(output) => {
-                    let next = Bytes::from(output.contents.clone());
+                    let next = output.contents.clone();
                     input = Input {
                         hash: BlobHash::of(&next),
                         bytes: Some(next.clone()),
@@ -208,134 +208,14 @@ impl<'a> Run<'a> {
             contents,
             media_type: stage.rule.media_type.clone(),
             // A map of a later stage leads to the stage before it, not to the file.
-            source_map: output
-                .source_map
-                .clone()
-                .filter(|_| stages == 1)
-                .map(Bytes::from),
-            assets: output
-                .assets
-                .iter()
-                .map(|asset| {
-                    (
-                        asset.suffix.clone(),
-                        asset.media_type.clone(),
-                        Bytes::from(asset.contents.clone()),
-                    )
-                })
-                .collect(),
+            source_map: output.source_map.clone().filter(|_| stages == 1),
+            assets: output.assets.clone(),
             diagnostics: output.diagnostics.clone(),
         }
     }
 
-    /// One stage's outcome: from what is stored and still holds, else by a call.
-    async fn stage(&mut self, stage: &Stage, input: &Input) -> Result<Arc<Outcome>, Interruption> {
-        let key = stored::key(input.hash, self.file.path.as_str(), "browser", stage);
-        if let Some(set) = self.reader.0.stored.get(self.realm.id, &key)
-            && let Some(outcome) = self.first_that_holds(&set).await?
-        {
-            return Ok(outcome);
-        }
-        let set = self.load(key).await?;
-        if let Some(outcome) = self.first_that_holds(&set).await? {
-            self.reader
-                .0
-                .stored
-                .insert(self.realm.id, key, set, |_| true);
-            return Ok(outcome);
-        }
-        self.call(stage, input, key, &set).await
-    }
-
-    async fn load(&self, key: BlobHash) -> Result<StoredSet, Interruption> {
-        let database = &self.reader.0.database;
-        let mut set = StoredSet::default();
-        for row in database
-            .derivations(key, self.realm.id)
-            .await?
-            .into_iter()
-            .rev()
-        {
-            let parts = database.derivation_parts(row.id).await?;
-            let (reads, outcome) = (
-                serde_json::from_str(&row.reads).ok(),
-                stored::read(&row.outcome, parts),
-            );
-            if let (Some(reads), Some(outcome)) = (reads, outcome) {
-                set = set.with(Arc::new(Stored {
-                    reads,
-                    outcome: Arc::new(outcome),
-                }));
-            }
-        }
-        Ok(set)
-    }
-
-    /// The first whose reads would come out the same in this realm, now.
-    async fn first_that_holds(
-        &mut self,
-        set: &StoredSet,
-    ) -> Result<Option<Arc<Outcome>>, Interruption> {
-        for stored in &set.0 {
-            if let Some((stamp, read_at)) = self.compare(&stored.reads).await? {
-                self.stamp.add(&stamp);
-                self.read_at.extend(read_at);
-                return Ok(Some(Arc::clone(&stored.outcome)));
-            }
-        }
-        Ok(None)
-    }
-
-    async fn compare(
-        &self,
-        reads: &[StoredRead],
-    ) -> Result<Option<(Stamp, Vec<Generation>)>, Interruption> {
-        let (mut stamp, mut read_at) = (Stamp::default(), Vec::new());
-        let mut realms: Vec<Option<&String>> =
-            reads.iter().map(|read| read.realm.as_ref()).collect();
-        realms.sort_unstable();
-        realms.dedup();
-        for url in realms {
-            let realm = match url {
-                None => Arc::clone(self.realm),
-                Some(url) => match self.reader.0.registry.find(url) {
-                    Some((realm, "")) if realm.public => realm,
-                    _ => return Ok(None),
-                },
-            };
-            let of_realm: Vec<_> = reads
-                .iter()
-                .filter(|read| read.realm.as_ref() == url)
-                .collect();
-            let paths: Option<Vec<_>> = of_realm
-                .iter()
-                .map(|read| LocalPath::new(&read.path).ok())
-                .collect();
-            let Some(paths) = paths else { return Ok(None) };
-            let now = self.reader.resolve_all(&realm, &paths).await?;
-            for (read, path) in of_realm.iter().zip(&paths) {
-                let Some(resolved) = now.get(path) else {
-                    return Ok(None);
-                };
-                let file = resolved
-                    .resolution
-                    .file
-                    .as_ref()
-                    .map(|file| (file.path.to_string(), file.blob.to_string()));
-                if file != read.found {
-                    return Ok(None);
-                }
-                stamp.add(&resolved.stamp);
-                if url.is_none() {
-                    read_at.push(resolved.resolution.read_at);
-                }
-            }
-        }
-        Ok(Some((stamp, read_at)))
-    }
-
     /// Asks the plugin.
-    async fn call(
+    pub(super) async fn call(
         &mut self,
         stage: &Stage,
         input: &Input,
@@ -445,59 +325,6 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Stores an outcome under its key, beside the answer: it is true whatever happens to the realm meanwhile.
-    fn store(
-        &self,
-        stage: &Stage,
-        input: &Input,
-        key: BlobHash,
-        set: &StoredSet,
-        call: &InFlight,
-        outcome: &Arc<Outcome>,
-    ) {
-        let inner = &self.reader.0;
-        let asking = self.realm.id;
-        let by_guest = &call.reads()[KNOWN..];
-        let url = |id: RealmId| {
-            inner
-                .registry
-                .list()
-                .into_iter()
-                .find(|row| row.id == id)
-                .map(|row| row.url.to_string())
-        };
-        let Some(reads) = stored::reads(asking, by_guest, url) else {
-            return;
-        };
-        let stored = Arc::new(Stored {
-            reads: reads.clone(),
-            outcome: Arc::clone(outcome),
-        });
-        inner.stored.insert(asking, key, set.with(stored), |_| true);
-        let (database, input, outcome) =
-            (inner.database.clone(), input.clone(), Arc::clone(outcome));
-        let (plugin, media_type) = (stage.plugin.digest.clone(), stage.rule.media_type.clone());
-        let foreign = reads.iter().any(|read| read.realm.is_some());
-        inner.tasks.spawn(async move {
-            let reads = serde_json::to_string(&reads).expect("plain data");
-            let (summary, parts) = stored::write(&outcome, &media_type);
-            let new = NewDerivation {
-                key,
-                reads_hash: BlobHash::of(reads.as_bytes()),
-                input: input.hash,
-                input_bytes: input.bytes.as_deref(),
-                plugin: &plugin,
-                realm: foreign.then_some(asking),
-                reads: &reads,
-                outcome: &summary,
-                parts: &parts,
-            };
-            if let Err(error) = database.store_derivation(&new).await {
-                debug!(%error, "an outcome was not stored; it will be made again");
-            }
-        });
-    }
-
     /// Sees to it that everything read belongs together: all of it was so at the newest generation that was seen.
     async fn settle(&self) -> Result<Generation, Interruption> {
         let newest = self.read_at.iter().copied().max().unwrap_or_default();
@@ -514,7 +341,7 @@ impl<'a> Run<'a> {
 }
 
 /// Reads that every call begins with: its input and the settings.
-const KNOWN: usize = 2;
+pub(super) const KNOWN: usize = 2;
 
 fn interrupted(ended: Ended) -> Interruption {
     match ended {

@@ -6,6 +6,7 @@
 
 mod beside;
 mod blobs;
+mod derivations;
 mod derive;
 mod fresh;
 mod guest_files;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::cache::{ByteCache, Flights};
@@ -77,6 +79,7 @@ struct Inner {
     modules: ByteCache<LocalPath, ModuleEntry>,
     module_flights: Flights<DeriveKey, Result<Derived, Interruption>>,
     tasks: TaskTracker,
+    storing: Arc<Semaphore>,
 }
 
 /// Who reads, and since when.
@@ -108,6 +111,8 @@ pub enum Origin {
     Derivation,
     /// It was loaded or made.
     Miss,
+    /// It was loaded or made, and something that it was made from is invalidated already, so it is not kept.
+    Unstored,
 }
 
 /// A read's answer.
@@ -229,6 +234,7 @@ impl Reader {
             modules: ByteCache::new(bytes / 2),
             module_flights: Flights::new(runtime),
             tasks: TaskTracker::new(),
+            storing: Arc::new(Semaphore::new(derivations::STORING)),
             database: parts.database,
             hub: parts.hub,
             registry: parts.registry,

@@ -31,7 +31,7 @@ impl Weigh for ModuleEntry {
     fn weight(&self) -> usize {
         let made = match &*self.derived.made {
             Made::Output(output) => {
-                let assets: usize = output.assets.iter().map(|(_, _, bytes)| bytes.len()).sum();
+                let assets: usize = output.assets.iter().map(|asset| asset.contents.len()).sum();
                 output.contents.len()
                     + output.source_map.as_ref().map_or(0, bytes::Bytes::len)
                     + assets
@@ -172,7 +172,12 @@ impl Reader {
     }
 }
 
-fn as_is(resolved: Resolved, applied: Generation, origin: Origin) -> Read<Module> {
+fn as_is(resolved: Resolved, applied: Generation, looked: Origin) -> Read<Module> {
+    let origin = if looked == Origin::Miss && !resolved.stamp.is_current() {
+        Origin::Unstored
+    } else {
+        looked
+    };
     let resolution = resolved.resolution;
     let module = Module {
         file: resolution.file,
@@ -193,15 +198,16 @@ fn answer(
     applied: Generation,
     looked: Origin,
 ) -> Read<Module> {
+    let origin = match (looked, derived.origin) {
+        (Origin::Hit, Origin::Hit) => Origin::Hit,
+        _ if !derived.stamp.is_current() => Origin::Unstored,
+        (_, Origin::Miss) => Origin::Miss,
+        _ => Origin::Derivation,
+    };
     let module = Module {
         file: Some(file),
         made: derived.made,
         settings: Arc::clone(&resolved.resolution.settings),
-    };
-    let origin = match (looked, derived.origin) {
-        (Origin::Hit, Origin::Hit) => Origin::Hit,
-        (_, Origin::Miss) => Origin::Miss,
-        _ => Origin::Derivation,
     };
     Read {
         value: module,

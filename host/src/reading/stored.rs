@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::Weigh;
@@ -88,7 +89,7 @@ pub(crate) fn weight(outcome: &Outcome) -> usize {
     match outcome {
         Outcome::Output(output) => {
             let assets: usize = output.assets.iter().map(|asset| asset.contents.len()).sum();
-            256 + output.contents.len() + output.source_map.as_ref().map_or(0, String::len) + assets
+            256 + output.contents.len() + output.source_map.as_ref().map_or(0, Bytes::len) + assets
         }
         Outcome::Invalid(diagnostics) => 256 + diagnostics.len() * 256,
         Outcome::Unreadable { .. } | Outcome::Declined => 256,
@@ -159,7 +160,7 @@ pub(crate) fn write(outcome: &Outcome, media_type: &str) -> (String, Vec<Part>) 
                 output
                     .source_map
                     .as_ref()
-                    .map(|map| part(SOURCE_MAP, "application/json", map.as_bytes())),
+                    .map(|map| part(SOURCE_MAP, "application/json", map)),
             );
             parts.extend(
                 output
@@ -201,7 +202,7 @@ pub(crate) fn read(summary: &str, parts: Vec<Part>) -> Option<Outcome> {
             diagnostics,
         } => {
             let mut output = Output {
-                contents: Vec::new(),
+                contents: Bytes::new(),
                 source_map: None,
                 assets: Vec::new(),
                 imports,
@@ -211,14 +212,14 @@ pub(crate) fn read(summary: &str, parts: Vec<Part>) -> Option<Outcome> {
             for part in parts {
                 match part.part.as_str() {
                     CONTENTS => {
-                        output.contents = part.bytes;
+                        output.contents = part.bytes.into();
                         complete = true;
                     }
-                    SOURCE_MAP => output.source_map = String::from_utf8(part.bytes).ok(),
+                    SOURCE_MAP => output.source_map = Some(part.bytes.into()),
                     _ => output.assets.push(Asset {
                         suffix: part.part,
                         media_type: part.media_type,
-                        contents: part.bytes,
+                        contents: part.bytes.into(),
                     }),
                 }
             }
@@ -238,12 +239,12 @@ mod tests {
     #[test]
     fn an_outcome_comes_back_as_it_was() {
         let output = Output {
-            contents: b"x".to_vec(),
+            contents: "x".into(),
             source_map: Some("{}".into()),
             assets: vec![Asset {
                 suffix: ".css".into(),
                 media_type: "text/css".into(),
-                contents: b"a{}".to_vec(),
+                contents: "a{}".into(),
             }],
             imports: vec!["./y".into()],
             diagnostics: Vec::new(),
@@ -261,7 +262,7 @@ mod tests {
         }
         let lost = write(
             &Outcome::Output(Output {
-                contents: vec![1],
+                contents: Bytes::from_static(&[1]),
                 source_map: None,
                 assets: vec![],
                 imports: vec![],

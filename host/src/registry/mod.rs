@@ -116,7 +116,7 @@ impl Registry {
         for (url, known) in gone {
             if let Some(mounted) = known.mounted.get() {
                 info!(%url, "unmounted");
-                self.hub.forget(&mounted.url, mounted.id);
+                self.hub.forget(&mounted.url, &mounted.tracker);
                 let mut floors = self.floors.write();
                 // The same realm may be mounted again under another URL by now.
                 if floors
