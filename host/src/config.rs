@@ -141,7 +141,7 @@ pub const SETTINGS: &[Setting] = &[
         "10000",
         "files that one call may read, absent ones included",
     ),
-    setting("plugin-stack", "2MiB", "WebAssembly stack of one call"),
+    setting("plugin-stack", "8MiB", "WebAssembly stack of one call"),
     setting(
         "plugin-handles",
         "10000",

@@ -31,13 +31,15 @@ impl<K, V> std::fmt::Debug for Flights<K, V> {
     }
 }
 
+type Detach = Box<dyn Fn(&Arc<Flight>) + Send + Sync>;
+
 /// What a load knows of its callers, and they of it.
 pub struct Flight {
     /// Set when the last caller has left.
     pub abandoned: CancellationToken,
     /// Payloads without a change behind them cancel this one no more: a caller has paid for one already.
     pub spared: AtomicBool,
-    detach: Box<dyn Fn(&Arc<Flight>) + Send + Sync>,
+    detach: Detach,
 }
 
 impl std::fmt::Debug for Flight {

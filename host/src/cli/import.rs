@@ -65,20 +65,33 @@ pub(super) async fn sync(context: &Context, args: SyncArgs) -> anyhow::Result<()
             .with_context(|| format!("watching {}", dir.display()))?;
     }
     report(context, &url, bring(&target, &dir, &url, true).await?);
-    while args.watch {
+    if args.watch {
+        follow(context, &target, &dir, &url, &mut events).await;
+    }
+    target.finish().await;
+    Ok(())
+}
+
+/// Goes on with every change of the folder until the user has enough.
+async fn follow(
+    context: &Context,
+    target: &Target,
+    dir: &Path,
+    url: &RealmUrl,
+    events: &mut mpsc::Receiver<()>,
+) {
+    loop {
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => break,
-            event = events.recv() => if event.is_none() { break },
+            _ = tokio::signal::ctrl_c() => return,
+            event = events.recv() => if event.is_none() { return },
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
-        match bring(&target, &dir, &url, true).await {
-            Ok(done) if done.files + done.removed > 0 => report(context, &url, done),
+        match bring(target, dir, url, true).await {
+            Ok(done) if done.files + done.removed > 0 => report(context, url, done),
             Ok(_) => {}
             Err(error) => eprintln!("error: {error:#}"),
         }
     }
-    target.finish().await;
-    Ok(())
 }
 
 /// Brings the folder's files to the realm; with `exactly`, takes away what the folder has not.

@@ -22,7 +22,7 @@ use super::capture::{Capture, Stream};
 
 /// Every guest's idea of now: 2020-01-01, midnight, UTC.
 const NOW: Duration = Duration::from_secs(1_577_836_800);
-const SEED: u64 = 0x7265_616c_6d;
+const SEED: u64 = 0x0072_6561_6c6d;
 /// Most bytes of randomness that one request may ask for.
 const MAX_RANDOM: u64 = 1 << 20;
 

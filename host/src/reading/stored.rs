@@ -262,7 +262,7 @@ mod tests {
         }
         let lost = write(
             &Outcome::Output(Output {
-                contents: Bytes::from_static(&[1]),
+                contents: bytes::Bytes::from_static(&[1]),
                 source_map: None,
                 assets: vec![],
                 imports: vec![],

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use oxc::allocator::Allocator;
+use oxc::allocator::{Allocator, TakeIn};
 use oxc::codegen::{Codegen, CodegenOptions, CommentOptions};
 use oxc::semantic::SemanticBuilder;
 use oxc::transformer::Transformer;
@@ -12,6 +12,7 @@ use crate::diagnostics::{Stage, convert};
 use crate::helpers;
 use crate::language::{self, Language};
 use crate::options::Options;
+use crate::pragmas::Pragmas;
 use crate::prepare::prepare;
 use crate::scan::Scan;
 
@@ -56,8 +57,12 @@ pub(crate) fn compile(
         refuse(&diagnostics)?;
     }
     let scoping = checked.semantic.into_scoping();
-    let transformed = Transformer::new(&allocator, Path::new(input.name()), &options.transform())
+    let transform = options.transform(&Pragmas::of(&program));
+    // oxc would read the pragmas again: `@jsx h` keeps the import of `h`, whatever the runtime.
+    let comments = program.comments.take_in(&&allocator);
+    let transformed = Transformer::new(&allocator, Path::new(input.name()), &transform)
         .build_with_scoping(scoping, &mut program);
+    program.comments = comments;
     diagnostics.extend(report(&transformed.diagnostics, Stage::Transform));
     refuse(&diagnostics)?;
 

@@ -9,6 +9,7 @@ mod diagnostics;
 mod helpers;
 mod language;
 mod options;
+mod pragmas;
 mod prepare;
 mod scan;
 

@@ -7,6 +7,7 @@ use oxc::transformer::{HelperLoaderMode, JsxRuntime, Module, TransformOptions};
 use serde::Deserialize;
 
 use crate::helpers;
+use crate::pragmas::Pragmas;
 
 /// The JSON Schema of [`Options`].
 pub(crate) const SCHEMA: &str = include_str!("options.schema.json");
@@ -62,7 +63,7 @@ enum Target {
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Jsx {
+pub(crate) enum Jsx {
     Automatic,
     Classic,
 }
@@ -78,18 +79,32 @@ impl Options {
         self.target < Target::Es2022
     }
 
-    /// What oxc is told.
-    pub(crate) fn transform(&self) -> TransformOptions {
+    /// What oxc is told of a file with these pragmas, which it must not read itself.
+    pub(crate) fn transform(&self, pragmas: &Pragmas<'_>) -> TransformOptions {
         let mut options = TransformOptions::from(self.target.to_oxc());
         // So that `import =` and `export =` are told to be what they are: not expressible.
         options.env.module = Module::Esm;
 
-        // In a file with JSX, `transpileModule` keeps an import of what JSX would call, with the automatic runtime too: it
-        // cannot know whether `jsx-runtime` resolves. oxc's own default is the same (`React`, or what a pragma says).
-        let automatic = matches!(self.jsx, Jsx::Automatic);
-        if !automatic {
-            options.typescript.jsx_pragma = Cow::Owned(self.jsx_factory.clone());
-            options.typescript.jsx_pragma_frag = Cow::Owned(self.jsx_fragment_factory.clone());
+        let text = |pragma: Option<&str>, option: &str| pragma.unwrap_or(option).to_owned();
+        match pragmas.runtime.unwrap_or(self.jsx) {
+            // As in tsc where the runtime resolves, and in a realm it does: JSX needs no import that only types use. oxc
+            // keeps that of a name which JSX would call with the other runtime, so it is told that there is none.
+            Jsx::Automatic => {
+                options.typescript.jsx_pragma = Cow::Borrowed("");
+                options.typescript.jsx_pragma_frag = Cow::Borrowed("");
+                options.jsx.runtime = JsxRuntime::Automatic;
+                options.jsx.import_source =
+                    Some(text(pragmas.import_source, &self.jsx_import_source));
+            }
+            Jsx::Classic => {
+                let factory = text(pragmas.factory, &self.jsx_factory);
+                let fragment = text(pragmas.fragment_factory, &self.jsx_fragment_factory);
+                options.typescript.jsx_pragma = Cow::Owned(factory.clone());
+                options.typescript.jsx_pragma_frag = Cow::Owned(fragment.clone());
+                options.jsx.runtime = JsxRuntime::Classic;
+                options.jsx.pragma = Some(factory);
+                options.jsx.pragma_frag = Some(fragment);
+            }
         }
         options.typescript.only_remove_type_imports = self.verbatim_module_syntax;
         options.typescript.optimize_const_enums = true;
@@ -107,14 +122,6 @@ impl Options {
         options.jsx.display_name_plugin = false;
         options.jsx.throw_if_namespace = false;
         options.jsx.pure = false;
-        if automatic {
-            options.jsx.runtime = JsxRuntime::Automatic;
-            options.jsx.import_source = Some(self.jsx_import_source.clone());
-        } else {
-            options.jsx.runtime = JsxRuntime::Classic;
-            options.jsx.pragma = Some(self.jsx_factory.clone());
-            options.jsx.pragma_frag = Some(self.jsx_fragment_factory.clone());
-        }
 
         options.helper_loader.mode = HelperLoaderMode::Runtime;
         options.helper_loader.module_name = Cow::Borrowed(helpers::MODULE);

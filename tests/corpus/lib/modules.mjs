@@ -6,22 +6,61 @@ const TARGET = 2022;
 /// What the plugin gives `.tsx`: the automatic runtime, from where the contract (section 6) serves it.
 const JSX_SOURCE = 'realm';
 
-/// `typescript`'s own output, one file at a time as the plugin sees it.
+/// In a realm it always resolves, through the import map. `transpileModule` can resolve nothing, and keeps an import that
+/// only a runtime which does not resolve would need.
+const RUNTIME = {
+  file: 'realm-jsx-runtime.d.ts',
+  source: `declare module '${JSX_SOURCE}/jsx-runtime' { export const jsx: any, jsxs: any, Fragment: any; export namespace JSX {} }`,
+};
+
+/// `typescript`'s own output, one file at a time as the plugin sees it: what `transpileModule` does, in a program that has
+/// nothing beside the file but the runtime's declaration.
 export function reference(ts, file, source) {
-  const result = ts.transpileModule(source, {
-    fileName: file,
-    reportDiagnostics: true,
-    compilerOptions: {
-      target: ts.ScriptTarget.ES2022,
-      module: ts.ModuleKind.ESNext,
-      jsx: ts.JsxEmit.ReactJSX,
-      jsxImportSource: JSX_SOURCE,
-      experimentalDecorators: true,
+  const options = {
+    target: ts.ScriptTarget.ES2022,
+    module: ts.ModuleKind.ESNext,
+    jsx: ts.JsxEmit.ReactJSX,
+    jsxImportSource: JSX_SOURCE,
+    experimentalDecorators: true,
+    // What `transpileModule` sets.
+    isolatedModules: true,
+    noCheck: true,
+    noLib: true,
+    noResolve: true,
+    suppressOutputPathCheck: true,
+    allowNonTsExtensions: true,
+  };
+  const parsed = (name, text) =>
+    ts.createSourceFile(name, text, {
+      languageVersion: options.target,
+      setExternalModuleIndicator: ts.getSetExternalModuleIndicator(options),
+      jsDocParsingMode: ts.JSDocParsingMode.ParseAll,
+    });
+  const input = parsed(file, source);
+  const runtime = parsed(RUNTIME.file, RUNTIME.source);
+  let output;
+  const program = ts.createProgram([file, RUNTIME.file], options, {
+    getSourceFile: (name) => [input, runtime].find(({ fileName }) => fileName === name),
+    writeFile: (name, text) => {
+      if (output !== undefined) throw new Error(`typescript writes ${name} as well`);
+      output = text;
     },
+    getDefaultLibFileName: () => 'lib.d.ts',
+    useCaseSensitiveFileNames: () => true,
+    getCanonicalFileName: (name) => name,
+    getCurrentDirectory: () => '',
+    getNewLine: () => '\n',
+    fileExists: (name) => name === file || name === RUNTIME.file,
+    readFile: () => '',
+    directoryExists: () => true,
+    getDirectories: () => [],
   });
-  const [first] = result.diagnostics;
+  const diagnostics = [...program.getSyntacticDiagnostics(), ...program.getOptionsDiagnostics()];
+  diagnostics.push(...program.emit().diagnostics);
+  const [first] = diagnostics;
   if (first) throw new Error(`typescript itself refuses it: ${ts.flattenDiagnosticMessageText(first.messageText, ' ')}`);
-  return result.outputText;
+  if (output === undefined) throw new Error('typescript itself writes nothing');
+  return output;
 }
 
 /// Parses as the oldest of ES2022 and the newest ECMAScript; throws acorn's own error.
