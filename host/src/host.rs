@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tracing::{info, warn};
 
 use crate::changes::{Announcer, BootTime, Hub, ListenerState, Listening, keep_lease, listen};
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::database::{ConnectOptions, Database};
 use crate::http::{self, App, Check, Health, Stop};
 use crate::lifecycle::{Lifecycle, WriteLimits};
@@ -59,7 +59,8 @@ impl Core {
         }
         let hub = Arc::new(Hub::new(
             database.clone(),
-            Announcer::start(config.database_url.clone()),
+            Announcer::start(config.database_url.clone(), config.database_timeout),
+            config.database_timeout,
         ));
         let registry = Registry::open(database.clone(), Arc::clone(&hub))
             .await
@@ -291,7 +292,10 @@ fn folder_names(folders: &[PathBuf]) -> anyhow::Result<Vec<LocalPath>> {
         let name = LocalPath::new(name)
             .with_context(|| format!("{}: its name cannot be part of a URL", folder.display()))?;
         if names.contains(&name) {
-            bail!("two folders are named `{name}`, and both would be served under it; rename one");
+            return Err(ConfigError::Conflict(format!(
+                "two folders are named `{name}`, and both would be served under it; rename one"
+            ))
+            .into());
         }
         names.push(name);
     }
@@ -352,17 +356,15 @@ fn read_limits(config: &Config) -> ReadLimits {
         max_file_bytes: config.max_file_bytes,
         restarts: config.limits.restarts,
         generation_wait: config.generation_wait,
+        database_timeout: config.database_timeout,
     }
 }
 
 fn spawn_keepers(config: &Config, core: &Core) {
     let registry = Arc::clone(&core.registry);
-    tokio::spawn(keep_lease(
-        core.database.clone(),
-        Arc::clone(&core.hub),
-        config.lease,
-        move || registry.generation(),
-    ));
+    tokio::spawn(keep_lease(Arc::clone(&core.hub), config.lease, move || {
+        registry.generation()
+    }));
     let (database, retention) = (core.database.clone(), config.changes_retention);
     tokio::spawn(async move {
         loop {

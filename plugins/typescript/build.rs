@@ -1,5 +1,6 @@
 //! A larger stack for the component. What recurses over a source text spills to the stack in linear memory, which is 1 MiB
-//! by default and ends in a trap at a few hundred nested literals. The host bounds the depth by `plugin-stack` in any case.
+//! by default and ends in a trap at a few hundred nested literals. With
+//! this it is the host's `plugin-stack`, at its default, that bounds the depth.
 
 use std::env;
 

@@ -70,22 +70,61 @@ async fn edits_reach_the_browser_and_writes_reach_the_folder() {
             (read(&site, "c/d.txt")? == "over http").then_some(())
         })
         .await;
-        host.put("/site/.well-known/x", "one").await;
-        eventually("hidden, but the realm's", || async {
-            (read(&site, ".well-known/x")? == "one").then_some(())
-        })
-        .await;
+        host.put("/site/.hidden", "over http").await;
+        host.put("/site/.git/config", "over http").await;
+        host.put("/site/node_modules/x/index.js", "over http").await;
         host.delete("/site/c/d.txt").await;
         eventually("taken away", || async {
             read(&site, "c/d.txt").is_none().then_some(())
         })
         .await;
-        assert_eq!(
-            host.get("/site/.well-known/x").await.text(),
-            "one",
-            "and nothing reverts it"
-        );
+        // What is hidden or ignored is the folder's own: not read, not written, whatever the realm has of that name.
+        assert_eq!(read(&site, ".hidden").unwrap(), "secret");
+        assert_eq!(read(&site, "node_modules/x/index.js").unwrap(), "x");
+        assert!(!site.join(".git").exists());
+        for path in [".hidden", ".git/config", "node_modules/x/index.js"] {
+            let answer = host.source(&format!("/site/{path}")).await;
+            assert_eq!(answer.text(), "over http", "{path}: nothing reverts it");
+        }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_file_that_cannot_be_written_keeps_no_other() {
+    let home = tempfile::tempdir().unwrap();
+    let site = home.path().join("site");
+    write(&site, "a.txt", "a");
+    let outside = home.path().join("outside");
+    write(&outside, "x.txt", "outside");
+    std::os::unix::fs::symlink(&outside, site.join("link")).unwrap();
+    let data = tempfile::tempdir().unwrap();
+    let options = HostOptions::new(Storage::Sqlite)
+        .serving(&site)
+        .in_folder(data.path());
+    let host = options.clone().start().await;
+    assert_eq!(
+        host.get("/site/link/x.txt").await.status,
+        404,
+        "links are not followed"
+    );
+    host.put("/site/link/x.txt", "through the link").await;
+    host.put(
+        &format!("/site/{}.txt", "n".repeat(300)),
+        "a name that no file can have",
+    )
+    .await;
+    host.put("/site/a.txt/b.txt", "below a file").await;
+    host.put("/site/z.txt", "z").await;
+    eventually("the last one", || async {
+        (read(&site, "z.txt")? == "z").then_some(())
+    })
+    .await;
+    assert_eq!(read(&outside, "x.txt").unwrap(), "outside");
+    write(&site, "a.txt", "b");
+    serves(&host, "/site/a.txt", "b").await;
+    assert!(host.stop().await);
+    let host = options.start().await;
+    assert_eq!(host.get("/site/a.txt/b.txt").await.text(), "below a file");
 }
 
 #[tokio::test(flavor = "multi_thread")]

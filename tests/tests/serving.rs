@@ -32,6 +32,7 @@ on_both! {
     bad_paths_and_bodies_are_refused
     folders_are_listed
     two_realms_with_the_same_file_and_other_siblings
+    what_a_specifier_means_is_part_of_what_was_read
     hits_ask_nothing_and_unchanged_bytes_need_no_call
     what_was_made_is_found_again_after_a_restart
     settings_of_a_realm_are_obeyed_and_a_mistake_keeps_the_last_good_ones
@@ -518,6 +519,12 @@ async fn bad_paths_and_bodies_are_refused(options: HostOptions) {
             "{url}"
         );
     }
+    let own =
+        serde_json::json!({ "data": { "attributes": { "url": format!("{ORIGIN}/foreign/") } } });
+    let foreign = host
+        .request("POST", "/_create-realm")
+        .header("origin", "http://elsewhere.test");
+    assert_eq!(host.send(foreign.body(own.to_string())).await.status, 403);
     let again = serde_json::json!({ "data": { "attributes": { "url": format!("{ORIGIN}/r/") } } });
     assert_eq!(
         host.send(
@@ -624,6 +631,54 @@ async fn two_realms_with_the_same_file_and_other_siblings(options: HostOptions) 
         overtaken.text().contains("green"),
         "a probe that found nothing is part of the read set: {}",
         overtaken.text()
+    );
+}
+
+async fn what_a_specifier_means_is_part_of_what_was_read(options: HostOptions) {
+    let (host, one) = with_realm(options).await;
+    let two = host.create("/two/").await;
+    for realm in [&one, &two] {
+        host.put(&format!("{realm}x.misbehave"), "read lit ../r/own.txt\n")
+            .await;
+    }
+    host.put(&format!("{one}own.txt"), "of the first").await;
+    // The second has no mapping: `lit` is outside, and what comes of that is for nobody to keep.
+    let bare = host.get(&format!("{two}x.misbehave")).await.text();
+    assert!(
+        bare.contains("outside") && bare.contains("of the first"),
+        "{bare}"
+    );
+    host.put(&format!("{one}lit.txt"), "the library").await;
+    host.put(
+        &format!("{one}realm.json"),
+        r#"{ "imports": { "lit": "./lit.txt" } }"#,
+    )
+    .await;
+    let mapped = host.get(&format!("{one}x.misbehave")).await.text();
+    assert!(mapped.contains("the library"), "{mapped}");
+    host.put(&format!("{one}other.txt"), "another library")
+        .await;
+    host.put(
+        &format!("{one}realm.json"),
+        r#"{ "imports": { "lit": "./other.txt" } }"#,
+    )
+    .await;
+    let mapped = host.get(&format!("{one}x.misbehave")).await.text();
+    assert!(mapped.contains("another library"), "{mapped}");
+    host.put(&format!("{two}lit.txt"), "its own library").await;
+    host.put(
+        &format!("{two}realm.json"),
+        r#"{ "imports": { "lit": "./lit.txt" } }"#,
+    )
+    .await;
+    let mapped = host.get(&format!("{two}x.misbehave")).await.text();
+    assert!(mapped.contains("its own library"), "{mapped}");
+    host.put(&format!("{one}own.txt"), "changed in the first")
+        .await;
+    let foreign = host.get(&format!("{two}x.misbehave")).await.text();
+    assert!(
+        foreign.contains("changed in the first"),
+        "a read of another realm is followed too: {foreign}"
     );
 }
 

@@ -16,6 +16,18 @@ pub trait Weigh {
     fn weight(&self) -> usize;
 }
 
+impl Weigh for crate::realm::LocalPath {
+    fn weight(&self) -> usize {
+        self.as_str().len()
+    }
+}
+
+impl Weigh for crate::realm::BlobHash {
+    fn weight(&self) -> usize {
+        0
+    }
+}
+
 /// Bytes that one realm has in one cache. Counted by the values themselves, as they come and go.
 type Usage = Arc<AtomicUsize>;
 
@@ -90,7 +102,7 @@ impl<K, V> std::fmt::Debug for ByteCache<K, V> {
     }
 }
 
-impl<K: Eq + Hash + Clone, V: Weigh> ByteCache<K, V> {
+impl<K: Eq + Hash + Clone + Weigh, V: Weigh> ByteCache<K, V> {
     /// Holds at most about `capacity` bytes.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
@@ -123,7 +135,7 @@ impl<K: Eq + Hash + Clone, V: Weigh> ByteCache<K, V> {
         self.cache.get(&(realm, key.clone()))
     }
 
-    /// Keeps a value, unless `current` says under the shard's lock that it is stale by now.
+    /// Keeps a value, unless `current` says, once it is in its place, that it is stale by now.
     pub fn insert(
         &self,
         realm: RealmId,
@@ -131,7 +143,7 @@ impl<K: Eq + Hash + Clone, V: Weigh> ByteCache<K, V> {
         value: V,
         current: impl Fn(&V) -> bool,
     ) -> Cached<V> {
-        let weight = value.weight() + size_of::<(RealmId, K, Held<V>)>();
+        let weight = value.weight() + key.weight() + size_of::<(RealmId, K, Held<V>)>();
         let usage = self.usage_of(realm);
         usage.fetch_add(weight, Ordering::Relaxed);
         let cached = Cached(Arc::new(Held {
@@ -146,11 +158,6 @@ impl<K: Eq + Hash + Clone, V: Weigh> ByteCache<K, V> {
                 .remove_if(&(realm, key), |stored| Arc::ptr_eq(&stored.0, &cached.0));
         }
         cached
-    }
-
-    /// Takes `key` out.
-    pub fn remove(&self, realm: RealmId, key: &K) {
-        self.cache.remove(&(realm, key.clone()));
     }
 
     /// Bytes and entries held now.
@@ -175,6 +182,12 @@ impl<K: Eq + Hash + Clone, V: Weigh> ByteCache<K, V> {
 mod tests {
     use super::{ByteCache, Weigh};
     use crate::realm::RealmId;
+
+    impl Weigh for usize {
+        fn weight(&self) -> usize {
+            0
+        }
+    }
 
     impl Weigh for Vec<u8> {
         fn weight(&self) -> usize {
@@ -227,7 +240,7 @@ mod tests {
         for _ in 0..10 {
             cache.insert(RealmId(1), 1, vec![0; KIB], |_| true);
         }
-        cache.remove(RealmId(1), &1);
+        cache.insert(RealmId(1), 1, vec![0; KIB], |_| false);
         assert_eq!(
             cache
                 .usage_of(RealmId(1))

@@ -39,7 +39,11 @@ pub struct Floors {
     realm: Floor,
     slots: Box<[Floor]>,
     hasher: std::hash::RandomState,
+    /// Tells these floors from those of the same realm mounted at another time.
+    number: u64,
 }
+
+static NEXT: AtomicU64 = AtomicU64::new(0);
 
 impl Default for Floors {
     fn default() -> Self {
@@ -47,6 +51,7 @@ impl Default for Floors {
             realm: Floor::default(),
             slots: (0..SLOTS).map(|_| Floor::default()).collect(),
             hasher: std::hash::RandomState::new(),
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
         }
     }
 }
@@ -93,8 +98,9 @@ impl Mark {
     /// What tells one period between two invalidations from the next: part of every flight's key, so that nobody joins
     /// a load that began before an invalidation which the joiner has lived through.
     #[must_use]
-    pub fn period(&self) -> [u64; 4] {
+    pub fn period(&self) -> [u64; 5] {
         [
+            self.floors.number,
             self.realm.0.cast_unsigned(),
             self.realm.1,
             self.path.0.cast_unsigned(),
@@ -123,6 +129,14 @@ impl Stamp {
     #[must_use]
     pub fn of(mark: Mark, read_at: Generation) -> Self {
         Self(vec![(mark, read_at)])
+    }
+
+    /// Whether its first read was of the realm that has these floors, as it is mounted now.
+    #[must_use]
+    pub fn is_of(&self, floors: &Arc<Floors>) -> bool {
+        self.0
+            .first()
+            .is_some_and(|(mark, _)| Arc::ptr_eq(&mark.floors, floors))
     }
 
     /// Adds another's reads.

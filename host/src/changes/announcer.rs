@@ -7,7 +7,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
-use crate::database::{DatabaseError, postgres_options};
+use crate::database::{DatabaseError, bounded, postgres_options};
 
 /// One notification to be sent.
 #[derive(Clone, Debug)]
@@ -39,11 +39,11 @@ const MOST_WAITING: usize = 100_000;
 impl Announcer {
     /// An announcer to the Postgres at `url`; to nobody, where the database has one host.
     #[must_use]
-    pub fn start(url: Option<String>) -> Self {
+    pub fn start(url: Option<String>, timeout: Duration) -> Self {
         let pid = Arc::new(AtomicU32::new(0));
         let jobs = url.map(|url| {
             let (sender, jobs) = mpsc::unbounded_channel();
-            tokio::spawn(run(url, jobs, Arc::clone(&pid)));
+            tokio::spawn(run(url, jobs, Arc::clone(&pid), timeout));
             sender
         });
         Self { jobs, pid }
@@ -65,6 +65,11 @@ impl Announcer {
         }
     }
 
+    /// Takes no backend for its own until it has sent again: after a restart of the server, numbers go round anew.
+    pub(super) fn forget_own(&self) {
+        self.pid.store(0, Ordering::SeqCst);
+    }
+
     /// The backend that sends: this replica has applied its own commits before it announces them.
     #[must_use]
     pub fn is_own(&self, pid: u32) -> bool {
@@ -72,8 +77,13 @@ impl Announcer {
     }
 }
 
-async fn run(url: String, mut jobs: mpsc::UnboundedReceiver<Job>, pid: Arc<AtomicU32>) {
-    let mut connection: Option<PgConnection> = None;
+async fn run(
+    url: String,
+    mut jobs: mpsc::UnboundedReceiver<Job>,
+    pid: Arc<AtomicU32>,
+    timeout: Duration,
+) {
+    let mut connection: Option<(PgConnection, u32)> = None;
     let mut waiting: Vec<Announcement> = Vec::new();
     let mut batch = Vec::new();
     while jobs.recv_many(&mut batch, 1024).await > 0 {
@@ -87,7 +97,7 @@ async fn run(url: String, mut jobs: mpsc::UnboundedReceiver<Job>, pid: Arc<Atomi
         #[cfg(feature = "gates")]
         crate::gates::pass("announce", "").await;
         while !waiting.is_empty() {
-            match send(&url, &mut connection, &waiting, &pid).await {
+            match bounded(timeout, send(&url, &mut connection, &waiting, &pid)).await {
                 Ok(()) => waiting.clear(),
                 Err(error) => {
                     warn!(%error, waiting = waiting.len(), "could not announce; trying again");
@@ -105,12 +115,12 @@ async fn run(url: String, mut jobs: mpsc::UnboundedReceiver<Job>, pid: Arc<Atomi
 
 async fn send(
     url: &str,
-    slot: &mut Option<PgConnection>,
+    slot: &mut Option<(PgConnection, u32)>,
     waiting: &[Announcement],
     pid: &AtomicU32,
 ) -> Result<(), DatabaseError> {
-    let connection = match slot {
-        Some(connection) => connection,
+    let (connection, own) = match slot {
+        Some(known) => known,
         None => {
             let mut connection = postgres_options(url)?
                 .application_name("realm announcer")
@@ -119,10 +129,10 @@ async fn send(
             let own: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
                 .fetch_one(&mut connection)
                 .await?;
-            pid.store(own.cast_unsigned(), Ordering::SeqCst);
-            slot.insert(connection)
+            slot.insert((connection, own.cast_unsigned()))
         }
     };
+    pid.store(*own, Ordering::SeqCst);
     let channels: Vec<&str> = waiting
         .iter()
         .map(|announcement| announcement.channel)
@@ -138,7 +148,7 @@ async fn send(
         .execute(&mut *connection)
         .await;
     if sent.is_err()
-        && let Some(connection) = slot.take()
+        && let Some((connection, _)) = slot.take()
     {
         let _ = connection.close_hard().await;
     }

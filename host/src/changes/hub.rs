@@ -7,7 +7,7 @@ use parking_lot::RwLock;
 use tracing::warn;
 
 use super::{Announcer, BootTime, Freshness, Payload, Tracker};
-use crate::database::{Changes, Database, DatabaseError};
+use crate::database::{Changes, Database, DatabaseError, Generations, bounded};
 use crate::realm::{Generation, LocalPath, RealmId, RealmUrl};
 
 /// What a subscriber has to forget.
@@ -36,6 +36,8 @@ pub struct Hub {
     trackers: RwLock<HashMap<RealmId, Arc<Tracker>>>,
     urls: RwLock<HashMap<String, Arc<Tracker>>>,
     subscribers: RwLock<Vec<Arc<dyn Subscriber>>>,
+    /// Longest wait for one statement.
+    timeout: Duration,
     /// What this replica announces.
     pub announcer: Announcer,
 }
@@ -51,12 +53,13 @@ impl std::fmt::Debug for Hub {
 impl Hub {
     /// A hub without realms and subscribers.
     #[must_use]
-    pub fn new(database: Database, announcer: Announcer) -> Self {
+    pub fn new(database: Database, announcer: Announcer, timeout: Duration) -> Self {
         Self {
             database,
             trackers: RwLock::default(),
             urls: RwLock::default(),
             subscribers: RwLock::default(),
+            timeout,
             announcer,
         }
     }
@@ -96,6 +99,14 @@ impl Hub {
     /// The realms that are followed.
     pub(super) fn tracked(&self) -> Vec<Arc<Tracker>> {
         self.trackers.read().values().cloned().collect()
+    }
+
+    /// The generations of some realms and of the registry.
+    pub(super) async fn generations(
+        &self,
+        realms: &[RealmId],
+    ) -> Result<Generations, DatabaseError> {
+        bounded(self.timeout, self.database.generations(realms)).await
     }
 
     /// How many realms' leases have run out.
@@ -169,10 +180,10 @@ impl Hub {
         }
         let number = tracker.reads_begun.fetch_add(1, Ordering::SeqCst) + 1;
         let sent = BootTime::now();
-        let seen = self
+        let read = self
             .database
-            .changes_since(tracker.realm, tracker.applied())
-            .await;
+            .changes_since(tracker.realm, tracker.applied());
+        let seen = bounded(self.timeout, read).await;
         let seen = seen.inspect_err(|_| tracker.fail(BootTime::now()))?;
         if let Some(seen) = seen {
             self.apply(tracker, &seen);

@@ -4,37 +4,28 @@ use std::time::Duration;
 use tracing::debug;
 
 use super::{BootTime, Hub};
-use crate::database::{Database, DatabaseError};
+use crate::database::DatabaseError;
 use crate::realm::Generation;
 
 /// Keeps the lease: every third of it, one statement asks for the generations of what this replica has mounted, so
 /// that a notification that never came costs no more than the lease. Ends never.
-pub async fn keep(
-    database: Database,
-    hub: Arc<Hub>,
-    lease: Duration,
-    registry: impl Fn() -> Generation + Send,
-) {
+pub async fn keep(hub: Arc<Hub>, lease: Duration, registry: impl Fn() -> Generation + Send) {
     let mut ticks = tokio::time::interval(lease / 3);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(error) = poll(&database, &hub, &registry).await {
+        if let Err(error) = poll(&hub, &registry).await {
             debug!(%error, "the lease could not be renewed");
         }
     }
 }
 
-async fn poll(
-    database: &Database,
-    hub: &Hub,
-    registry: &(impl Fn() -> Generation + Send),
-) -> Result<(), DatabaseError> {
+async fn poll(hub: &Hub, registry: &(impl Fn() -> Generation + Send)) -> Result<(), DatabaseError> {
     let trackers = hub.tracked();
     let realms: Vec<_> = trackers.iter().map(|tracker| tracker.realm).collect();
     // The lease runs from before the statement was sent: what commits while it travels is not covered.
     let sent = BootTime::now();
-    let found = database.generations(&realms).await.inspect_err(|_| {
+    let found = hub.generations(&realms).await.inspect_err(|_| {
         for tracker in &trackers {
             tracker.fail(BootTime::now());
         }

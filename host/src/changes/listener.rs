@@ -142,6 +142,7 @@ impl Listener {
                     self.serve(session).await;
                 }
                 self.enter(ListenerState::Lost);
+                self.hub.announcer.forget_own();
             }
             match self.connect().await {
                 Ok((mut connected, first)) => {

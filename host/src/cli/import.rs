@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,8 +8,9 @@ use notify::Watcher as _;
 use serde_json::json;
 use tokio::sync::mpsc;
 
+use super::Context;
 use super::target::{Edit, Target, tag};
-use super::{Context, folder};
+use crate::lifecycle::walk;
 use crate::realm::RealmUrl;
 
 #[derive(Debug, clap::Args)]
@@ -43,9 +45,10 @@ struct Done {
 pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<()> {
     let target = Target::find(context).await?;
     let url = RealmUrl::parse(&args.url)?;
-    let done = bring(&target, &args.dir, &url, false).await?;
+    let done = bring(&target, &args.dir, &url, false).await;
+    // What was committed before a failure is announced too.
     target.finish().await;
-    report(context, &url, done);
+    report(context, &url, done?);
     Ok(())
 }
 
@@ -99,7 +102,7 @@ async fn bring(target: &Target, dir: &Path, url: &RealmUrl, exactly: bool) -> an
     let dir = dir
         .canonicalize()
         .with_context(|| format!("{}", dir.display()))?;
-    let local = folder::files(&dir)?;
+    let local = walk(&dir).collect::<Result<BTreeMap<_, _>, _>>()?;
     let known = target.files(url).await?;
     let mut done = Done::default();
     let (mut batch, mut size): (Vec<Edit>, usize) = (Vec::new(), 0);

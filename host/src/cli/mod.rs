@@ -2,7 +2,6 @@
 
 mod config;
 mod create;
-mod folder;
 mod import;
 mod invalidate;
 mod list;

@@ -34,8 +34,13 @@ const SINCE: &str = "SELECT r.generation, c.generation, c.path
 
 type Columns = (i64, Option<i64>, Option<String>);
 
-fn changes(rows: Vec<Columns>) -> Option<Changes> {
+fn changes(mut rows: Vec<Columns>) -> Option<Changes> {
     let generation = rows.first()?.0;
+    if rows.len() > Changes::MOST {
+        // The last commit's rows may be cut off: without any of them, the reader sees the gap.
+        let last = rows.last()?.1;
+        rows.retain(|(_, generation, _)| *generation != last);
+    }
     let rows = rows.into_iter().filter_map(|(_, generation, path)| {
         // A path that is none any more (a rule has changed since) is covered by the whole realm.
         let path = path.and_then(|path| LocalPath::new(&path).ok());
@@ -113,5 +118,23 @@ impl Transaction {
         let rows: Vec<Columns> =
             within!(self, c => sqlx::query_as(SINCE).bind(realm.0).bind(after).fetch_all(c).await)?;
         Ok(changes(rows))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Changes, changes};
+
+    #[test]
+    fn a_commit_that_was_cut_off_is_left_out_whole() {
+        let row = |generation: i64, path: usize| (7, Some(generation), Some(format!("{path}.txt")));
+        let rows = (0..6000)
+            .map(|path| row(6, path))
+            .chain((0..4001).map(|path| row(7, path)));
+        let cut = changes(rows.collect()).unwrap();
+        assert_eq!((cut.generation, cut.rows.len()), (7, 6000));
+        assert!(cut.rows.iter().all(|row| row.generation == 6));
+        let all = changes((0..Changes::MOST).map(|path| row(7, path)).collect()).unwrap();
+        assert_eq!(all.rows.len(), Changes::MOST);
     }
 }

@@ -20,7 +20,7 @@ pub use self::changes::{ChangeRow, Changes};
 pub use self::derivations::{DerivationRow, NewDerivation, Part};
 pub use self::error::DatabaseError;
 pub use self::files::{FileRow, Looked};
-pub use self::realms::{NewRealm, RealmKind, RealmRow, WriteTarget};
+pub use self::realms::{Generations, NewRealm, RealmKind, RealmRow, WriteTarget};
 
 /// Runs one body for either dialect; `$c` is the pool, or the connection of a transaction.
 macro_rules! on {
@@ -191,6 +191,20 @@ pub(crate) fn postgres_options(url: &str) -> Result<PgConnectOptions, DatabaseEr
     let options = PgConnectOptions::from_str(url)
         .map_err(|error| DatabaseError::Refused(format!("database URL: {error}")))?;
     Ok(options.application_name("realm"))
+}
+
+/// Waits for a statement no longer than `limit`: a peer that went without a word would hold its reader for minutes.
+///
+/// # Errors
+/// [`DatabaseError::Unavailable`] when there is no answer in time.
+pub async fn bounded<T>(
+    limit: Duration,
+    statement: impl Future<Output = Result<T, DatabaseError>>,
+) -> Result<T, DatabaseError> {
+    let silence = |_| DatabaseError::Unavailable(format!("it did not answer within {limit:?}"));
+    tokio::time::timeout(limit, statement)
+        .await
+        .map_err(silence)?
 }
 
 /// Now, in milliseconds since 1970: what the time columns hold.

@@ -91,8 +91,6 @@ pub struct WriteTarget {
     pub id: RealmId,
     /// Its tree.
     pub tree: i64,
-    /// Its generation before the write.
-    pub generation: Generation,
 }
 
 /// The key of a realm's write lock: the first 8 bytes of the URL's SHA-256, big-endian, signed, as in the reference
@@ -113,7 +111,7 @@ impl Database {
     pub async fn registry(&self) -> Result<(Generation, Vec<RealmRow>), DatabaseError> {
         // The counter first: a realm that comes between the two statements is seen early, never late.
         let generation = on!(self, pool => sqlx::query_scalar("SELECT generation FROM counters WHERE name = 'registry'").fetch_one(pool).await)?;
-        let sql = const_format(COLUMNS);
+        let sql = live_realms();
         let rows: Vec<Columns> = on!(self, pool => sqlx::query_as(sql).fetch_all(pool).await)?;
         Ok((
             generation,
@@ -196,9 +194,9 @@ impl Database {
     }
 }
 
-fn const_format(columns: &'static str) -> sqlx::AssertSqlSafe<String> {
+fn live_realms() -> sqlx::AssertSqlSafe<String> {
     sqlx::AssertSqlSafe(format!(
-        "SELECT {columns} FROM realms WHERE deleted_at IS NULL ORDER BY url"
+        "SELECT {COLUMNS} FROM realms WHERE deleted_at IS NULL ORDER BY url"
     ))
 }
 
@@ -220,14 +218,12 @@ impl Transaction {
         &mut self,
         url: &RealmUrl,
     ) -> Result<Option<WriteTarget>, DatabaseError> {
-        let sql =
-            "SELECT id, tree_id, generation FROM realms WHERE url = $1 AND deleted_at IS NULL";
-        let found: Option<(i64, i64, i64)> =
+        let sql = "SELECT id, tree_id FROM realms WHERE url = $1 AND deleted_at IS NULL";
+        let found: Option<(i64, i64)> =
             within!(self, c => sqlx::query_as(sql).bind(url.as_str()).fetch_optional(c).await)?;
-        Ok(found.map(|(id, tree, generation)| WriteTarget {
+        Ok(found.map(|(id, tree)| WriteTarget {
             id: RealmId(id),
             tree,
-            generation,
         }))
     }
 
@@ -241,15 +237,14 @@ impl Transaction {
         let sql = "INSERT INTO realms (url, kind, folder, tree_id, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)
                    ON CONFLICT (url) DO UPDATE SET kind = excluded.kind, folder = excluded.folder, tree_id = excluded.tree_id,
                        settings = NULL, deleted_at = NULL, archived_at = NULL, updated_at = excluded.updated_at
-                   RETURNING id, generation";
-        let (id, generation): (i64, i64) = within!(self, c => sqlx::query_as(sql)
+                   RETURNING id";
+        let id: i64 = within!(self, c => sqlx::query_scalar(sql)
             .bind(new.url.as_str()).bind(new.kind.as_str()).bind(new.folder).bind(tree).bind(now())
             .fetch_one(c).await)?;
         self.bump_registry().await?;
         Ok(WriteTarget {
             id: RealmId(id),
             tree,
-            generation,
         })
     }
 

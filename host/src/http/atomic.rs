@@ -123,10 +123,11 @@ fn change(realm: &Mounted, operation: &Value) -> Result<Change, String> {
 
 /// The file that a relative or absolute `href` means.
 fn path(realm: &Mounted, href: &str) -> Result<LocalPath, String> {
-    let local = if href.contains("://") {
-        realm.url.local(href)
+    let relative = if href.contains("://") {
+        href.strip_prefix(realm.url.as_str())
     } else {
-        writable(href.trim_start_matches("./")).ok()
+        Some(href.trim_start_matches("./"))
     };
+    let local = relative.and_then(|relative| writable(relative).ok());
     local.ok_or_else(|| format!("its `href` `{href}` is not a file of this realm"))
 }

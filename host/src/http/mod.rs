@@ -80,31 +80,63 @@ impl App {
     /// The realm that a request means, and what follows its URL.
     fn find<'a>(&self, host: Option<&str>, path: &'a str) -> Option<(Arc<Mounted>, &'a str)> {
         let registry = &self.0.registry;
-        let under = |prefix: &str| {
-            let (realm, rest) = registry
-                .find(&format!("{prefix}{path}"))
-                .map(|(realm, rest)| (realm, rest.len()))?;
-            Some((realm, &path[path.len() - rest..]))
-        };
-        let by_host = host.and_then(|host| {
-            under(&format!("http://{host}")).or_else(|| under(&format!("https://{host}")))
-        });
-        by_host.or_else(|| under(&self.0.origin))
+        self.origins(host).find_map(|origin| {
+            let url = format!("{origin}{path}");
+            let (realm, rest) = registry.find(&url)?;
+            Some((realm, &path[path.len() - rest.len()..]))
+        })
     }
 
     /// The URL of a realm that the request names without its last `/`.
     fn lacks_slash(&self, host: Option<&str>, path: &str) -> Option<RealmUrl> {
-        let prefixes = host.map(|host| [format!("http://{host}"), format!("https://{host}")]);
-        let mut prefixes: Vec<_> = prefixes
-            .into_iter()
-            .flatten()
-            .chain([self.0.origin.clone()])
-            .collect();
-        prefixes.dedup();
-        prefixes.into_iter().find_map(|prefix| {
-            let url = RealmUrl::parse(&format!("{prefix}{path}/")).ok()?;
+        self.origins(host).find_map(|origin| {
+            let url = RealmUrl::parse(&format!("{origin}{path}/")).ok()?;
             self.0.registry.get(&url).map(|realm| realm.url.clone())
         })
+    }
+
+    /// The origins that a request may mean, in order: its host's, by either scheme, then this host's own.
+    fn origins(&self, host: Option<&str>) -> impl Iterator<Item = String> {
+        let host = host.map(str::to_ascii_lowercase);
+        let by = |scheme: &str, port: &str| {
+            let host = host.as_deref()?;
+            Some(format!(
+                "{scheme}://{}",
+                host.strip_suffix(port).unwrap_or(host)
+            ))
+        };
+        [
+            by("http", ":80"),
+            by("https", ":443"),
+            Some(self.0.origin.clone()),
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    /// A page of another origin may read what it is shown, but must not write with its visitor's rights: `own` is the
+    /// origin that it writes to.
+    fn refuse_foreign(&self, headers: &HeaderMap, own: &str) -> Result<(), Problem> {
+        let Some(origin) = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()) else {
+            return Ok(());
+        };
+        // The name that a page was loaded by proves nothing (anyone may point a name of theirs at this host), but for
+        // names that nobody else can have.
+        let host = headers
+            .get(HOST)
+            .and_then(|host| host.to_str().ok())
+            .unwrap_or_default();
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        let loopback = matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+            && origin == format!("http://{host}");
+        if origin == own || origin == self.0.origin || loopback {
+            return Ok(());
+        }
+        Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "foreign-origin",
+            "a page of another origin may not write here",
+        ))
     }
 }
 
@@ -157,7 +189,7 @@ async fn dispatch(app: &App, request: Request) -> Result<Response, Problem> {
     }
     let (realm, rest) = app.find(host, path).ok_or_else(Problem::no_realm)?;
     if !reads {
-        refuse_foreign(&parts.headers, host, &realm)?;
+        app.refuse_foreign(&parts.headers, realm.url.origin())?;
     }
     let reserved = RESERVED.contains(&rest);
     match (&parts.method, rest) {
@@ -179,25 +211,5 @@ async fn dispatch(app: &App, request: Request) -> Result<Response, Problem> {
             "a realm takes GET, HEAD, PUT, POST and DELETE",
         )
         .with_header("allow", "GET, HEAD, PUT, POST, DELETE")),
-    }
-}
-
-/// A page of another origin may read what it is shown, but must not write with its visitor's rights.
-fn refuse_foreign(headers: &HeaderMap, host: Option<&str>, realm: &Mounted) -> Result<(), Problem> {
-    let Some(origin) = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()) else {
-        return Ok(());
-    };
-    let own = origin == realm.url.origin()
-        || host.is_some_and(|host| {
-            origin == format!("http://{host}") || origin == format!("https://{host}")
-        });
-    if own {
-        Ok(())
-    } else {
-        Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "foreign-origin",
-            "a page of another origin may not write here",
-        ))
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION, RETRY_AFTER};
+use hyper::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -93,13 +93,18 @@ struct CreateAttributes {
 }
 
 /// `POST /_create-realm`.
-pub(super) async fn create_realm(State(app): State<App>, body: Body) -> Response {
-    create(&app, body)
+pub(super) async fn create_realm(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    create(&app, &headers, body)
         .await
         .unwrap_or_else(|problem| respond(&problem))
 }
 
-async fn create(app: &App, body: Body) -> Result<Response, Problem> {
+async fn create(app: &App, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
+    app.refuse_foreign(headers, &app.0.origin)?;
     let asked: CreateRealm = read_json(app, body).await?;
     let url = RealmUrl::parse(&asked.data.attributes.url)
         .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad-url", error))?;

@@ -118,8 +118,11 @@ fn condition(headers: &HeaderMap, otherwise: Condition) -> Condition {
         return Condition::Tagged(tags);
     }
     match tags(headers, &IF_NONE_MATCH) {
+        // A file that is to go must be there, whatever else is asked.
+        _ if otherwise == Condition::Exists => otherwise,
         Some(tags) if tags.iter().any(|tag| tag == "*") => Condition::Absent,
-        _ => otherwise,
+        Some(tags) => Condition::Untagged(tags),
+        None => otherwise,
     }
 }
 

@@ -13,15 +13,6 @@ use crate::database::{DatabaseError, RealmKind, postgres_options};
 use crate::realm::RealmUrl;
 use crate::registry::Mounted;
 
-/// A bootstrap realm that this host serves.
-#[derive(Clone, Debug)]
-pub struct Followed {
-    /// The realm.
-    pub realm: Arc<Mounted>,
-    /// Its folder.
-    pub folder: PathBuf,
-}
-
 /// Why a folder is not followed.
 #[derive(Debug, thiserror::Error)]
 pub enum FollowError {
@@ -67,7 +58,7 @@ impl Lifecycle {
         url: &RealmUrl,
         folder: &Path,
         database_url: Option<&str>,
-    ) -> Result<Followed, FollowError> {
+    ) -> Result<(), FollowError> {
         let problem = |error: std::io::Error| FollowError::Folder {
             folder: folder.to_owned(),
             problem: error.to_string(),
@@ -85,12 +76,8 @@ impl Lifecycle {
         } else {
             info!(%url, folder = text, "another replica follows this folder; standing by");
         }
-        let followed = Followed {
-            realm,
-            folder: absolute,
-        };
         tokio::spawn(keep_following(follower, lock, mine));
-        Ok(followed)
+        Ok(())
     }
 
     async fn ensure_bootstrap(

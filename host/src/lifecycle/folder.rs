@@ -1,16 +1,17 @@
 use std::collections::{BTreeMap, HashMap};
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use ignore::WalkBuilder;
 use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use super::bootstrap::FollowError;
+use super::walk::{Unfit, walk};
 use super::{Change, Condition, Lifecycle, WriteError, WriteSet};
 use crate::changes::{Invalidation, Subscriber};
 use crate::database::DatabaseError;
@@ -52,7 +53,10 @@ enum Step {
         now: Option<BlobHash>,
     },
     /// The realm has news.
-    Export(Option<BlobHash>),
+    Export {
+        before: Option<BlobHash>,
+        now: Option<BlobHash>,
+    },
     /// Both have the same, which is new to the books.
     Agree(Option<BlobHash>),
 }
@@ -149,22 +153,26 @@ impl Folder {
             folder: self.path.clone(),
             problem: error.to_string(),
         })?;
-        let (found, skipped, hashes) = scanned.map_err(|problem| FollowError::Folder {
+        let scanned = scanned.map_err(|problem| FollowError::Folder {
             folder: self.path.clone(),
             problem,
         })?;
-        self.hashes = hashes;
+        self.hashes = scanned.hashes;
+        let (found, skipped) = (scanned.found, scanned.skipped);
         let mut steps = BTreeMap::new();
         for path in found.keys().chain(agreed.keys()).chain(stored.keys()) {
-            if steps.contains_key(path) || skipped.contains(path) {
+            if steps.contains_key(path)
+                || skipped
+                    .iter()
+                    .any(|place| self.path.join(path.as_str()).starts_with(place))
+            {
                 continue;
             }
-            // Ignored files are not discovered, but one that the realm knows is followed all the same.
-            let in_folder = found.get(path).copied().or_else(|| {
-                std::fs::read(self.path.join(path.as_str()))
-                    .ok()
-                    .map(|bytes| BlobHash::of(&bytes))
-            });
+            let in_folder = found.get(path).copied();
+            // What is hidden, ignored or behind a link is the folder's own affair: neither read nor written.
+            if in_folder.is_none() && !is_free(&self.path, path) {
+                continue;
+            }
             let (in_realm, last) = (stored.get(path).copied(), agreed.get(path).copied());
             let step = if in_folder == in_realm {
                 if last == in_folder {
@@ -173,7 +181,10 @@ impl Folder {
                     Step::Agree(in_folder)
                 }
             } else if in_folder == last {
-                Step::Export(in_realm)
+                Step::Export {
+                    before: in_folder,
+                    now: in_realm,
+                }
             } else {
                 if in_realm != last {
                     let replaced =
@@ -215,7 +226,7 @@ impl Folder {
                     set.agreed.push((path, now));
                 }
                 Step::Agree(now) => set.agreed.push((path, now)),
-                Step::Export(now) => exports.push((path, now)),
+                Step::Export { before, now } => exports.push((path, before, now)),
             }
         }
         for set in sets {
@@ -238,51 +249,76 @@ impl Folder {
                 }
             }
         }
-        for (path, blob) in exports {
-            self.export(&path, blob).await?;
+        for (path, before, now) in exports {
+            self.export(&path, before, now).await?;
         }
         Ok(true)
     }
 
     /// Writes the realm's news through to the folder.
-    async fn export(&self, path: &LocalPath, blob: Option<BlobHash>) -> Result<(), FollowError> {
+    async fn export(
+        &self,
+        path: &LocalPath,
+        before: Option<BlobHash>,
+        blob: Option<BlobHash>,
+    ) -> Result<(), FollowError> {
         let file = self.path.join(path.as_str());
-        let problem = |error: std::io::Error| FollowError::Folder {
-            folder: file.clone(),
-            problem: error.to_string(),
-        };
-        match blob {
-            Some(hash) => {
-                let Some(bytes) = self.lifecycle.database.blob(hash).await? else {
-                    return Ok(());
-                };
-                let parent = file.parent().unwrap_or(&self.path);
-                std::fs::create_dir_all(parent).map_err(problem)?;
-                // Whole under another name first: an editor never sees half a file.
-                let mut temporary = tempfile::Builder::new()
-                    .prefix(".realm-")
-                    .tempfile_in(parent)
-                    .map_err(problem)?;
-                std::io::Write::write_all(&mut temporary, &bytes).map_err(problem)?;
-                std::fs::set_permissions(temporary.path(), std::fs::Permissions::from_mode(0o644))
-                    .map_err(problem)?;
-                temporary
-                    .persist(&file)
-                    .map_err(|error| problem(error.error))?;
-            }
-            None => match std::fs::remove_file(&file) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(problem(error));
-                }
-                _ => {}
+        let bytes = match blob {
+            Some(hash) => match self.lifecycle.database.blob(hash).await? {
+                Some(bytes) => Some(bytes),
+                None => return Ok(()),
             },
+            None => None,
+        };
+        match place(&self.path, &file, before, bytes.as_deref()) {
+            Ok(true) => Ok(self
+                .lifecycle
+                .database
+                .agree(self.realm.id, path, blob)
+                .await?),
+            // Somebody has saved the file since it was looked at: their bytes come first, with the next look.
+            Ok(false) => Ok(()),
+            Err(error) => {
+                // One file that cannot be written (a folder has its name) must not keep the others.
+                warn!(file = %file.display(), %error, "could not be written through to the folder");
+                Ok(())
+            }
         }
-        Ok(self
-            .lifecycle
-            .database
-            .agree(self.realm.id, path, blob)
-            .await?)
     }
+}
+
+/// Puts bytes at a file, or takes it away; whether the file was still as it was `before`.
+fn place(
+    folder: &Path,
+    file: &Path,
+    before: Option<BlobHash>,
+    bytes: Option<&[u8]>,
+) -> std::io::Result<bool> {
+    let Some(bytes) = bytes else {
+        if hash_of(file)? != before {
+            return Ok(false);
+        }
+        return match std::fs::remove_file(file) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(true),
+        };
+    };
+    let parent = file.parent().unwrap_or(folder);
+    std::fs::create_dir_all(parent)?;
+    // Whole under another name first: an editor never sees half a file.
+    let mut temporary = tempfile::Builder::new()
+        .prefix(".realm-")
+        .tempfile_in(parent)?;
+    std::io::Write::write_all(&mut temporary, bytes)?;
+    let mode = file
+        .metadata()
+        .map_or(0o644, |metadata| metadata.permissions().mode());
+    std::fs::set_permissions(temporary.path(), std::fs::Permissions::from_mode(mode))?;
+    if hash_of(file)? != before {
+        return Ok(false);
+    }
+    temporary.persist(file).map_err(|error| error.error)?;
+    Ok(true)
 }
 
 /// Wakes the follower when the realm has changed.
@@ -299,37 +335,34 @@ impl Subscriber for RealmNews {
     }
 }
 
-type Scanned = (
-    HashMap<LocalPath, BlobHash>,
-    std::collections::HashSet<LocalPath>,
-    HashMap<PathBuf, Known>,
-);
+/// What a folder has.
+#[derive(Default)]
+struct Scanned {
+    /// The files that belong to the realm, with the hashes of their bytes.
+    found: HashMap<LocalPath, BlobHash>,
+    /// Places of which nobody knows what is there: what cannot be seen must not be taken for removed.
+    skipped: Vec<PathBuf>,
+    /// What need not be read again while its time and size stay.
+    hashes: HashMap<PathBuf, Known>,
+}
 
-/// Every file of the folder that belongs to the realm, with its hash: hidden files and what `.gitignore` names do not.
+/// Looks at every file of the folder that belongs to the realm.
 fn scan(folder: &Path, mut hashes: HashMap<PathBuf, Known>, max: usize) -> Result<Scanned, String> {
-    let (mut found, mut skipped, mut kept) = (
-        HashMap::new(),
-        std::collections::HashSet::new(),
-        HashMap::new(),
-    );
-    for entry in WalkBuilder::new(folder)
-        .require_git(false)
-        .follow_links(false)
-        .build()
-    {
-        let entry = entry.map_err(|error| error.to_string())?;
-        if !entry.file_type().is_some_and(|kind| kind.is_file()) {
-            continue;
-        }
-        let file = entry.into_path();
-        let Some(local) = file.strip_prefix(folder).ok().and_then(Path::to_str) else {
-            warn!(file = %file.display(), "left out: its name is not UTF-8");
-            continue;
-        };
-        let local = match LocalPath::new(local) {
-            Ok(local) => local,
-            Err(error) => {
-                warn!(file = %file.display(), %error, "left out");
+    let mut scanned = Scanned::default();
+    for entry in walk(folder) {
+        let (local, file) = match entry {
+            Ok(entry) => entry,
+            Err(Unfit::Unreadable {
+                place: Some(place),
+                problem,
+            }) if place != folder => {
+                warn!(place = %place.display(), problem, "left out");
+                scanned.skipped.push(place);
+                continue;
+            }
+            Err(Unfit::Unreadable { problem, .. }) => return Err(problem),
+            Err(unfit) => {
+                warn!(%unfit, "left out");
                 continue;
             }
         };
@@ -338,35 +371,61 @@ fn scan(folder: &Path, mut hashes: HashMap<PathBuf, Known>, max: usize) -> Resul
             continue;
         };
         if metadata.len() > max as u64 {
-            if !hashes.contains_key(&file) {
-                warn!(file = %file.display(), size = metadata.len(), max, "left out: too large");
-            }
-            skipped.insert(local);
+            warn!(file = %file.display(), size = metadata.len(), max, "left out: too large");
+            scanned.skipped.push(file);
             continue;
         }
         let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
         let known = hashes
             .remove(&file)
             .filter(|known| known.modified == modified && known.size == metadata.len());
-        let known = match known {
-            Some(known) => known,
-            None => {
-                let Ok(bytes) = std::fs::read(&file) else {
-                    continue;
-                };
-                Known {
-                    modified,
-                    size: metadata.len(),
-                    hash: BlobHash::of(&bytes),
-                }
+        let known = match known.map_or_else(|| hash_of(&file), |known| Ok(Some(known.hash))) {
+            Ok(Some(hash)) => Known {
+                modified,
+                size: metadata.len(),
+                hash,
+            },
+            Ok(None) => continue,
+            Err(error) => {
+                warn!(file = %file.display(), %error, "left out");
+                scanned.skipped.push(file);
+                continue;
             }
         };
         if modified.elapsed().is_ok_and(|age| age > YOUNG) {
-            kept.insert(file.clone(), known);
+            scanned.hashes.insert(file, known);
         }
-        found.insert(local, known.hash);
+        scanned.found.insert(local, known.hash);
     }
-    Ok((found, skipped, kept))
+    Ok(scanned)
+}
+
+/// The hash of a file's bytes; none when it is not there.
+fn hash_of(file: &Path) -> std::io::Result<Option<BlobHash>> {
+    match std::fs::read(file) {
+        Ok(bytes) => Ok(Some(BlobHash::of(&bytes))),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a path that was not found may become a file: nothing on the way to it is hidden or a link, and nothing is there.
+fn is_free(folder: &Path, path: &LocalPath) -> bool {
+    let mut place = folder.to_owned();
+    let mut segments = path.as_str().split('/').peekable();
+    while let Some(segment) = segments.next() {
+        place.push(segment);
+        let fits = match place.symlink_metadata() {
+            Ok(metadata) => metadata.is_dir() && segments.peek().is_some(),
+            Err(error) => error.kind() == ErrorKind::NotFound,
+        };
+        if segment.starts_with('.') || !fits {
+            return false;
+        }
+    }
+    true
 }
 
 /// The bytes that were hashed; none when the file has changed since.

@@ -4,12 +4,14 @@
 mod bootstrap;
 mod folder;
 mod queue;
+mod walk;
 mod write;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
+use tracing::warn;
 
 use self::queue::Queues;
 use crate::changes::{Announcement, FILE_CHANGES, Hub, REGISTRY, payloads};
@@ -17,8 +19,12 @@ use crate::database::{Database, DatabaseError, NewRealm, RealmKind};
 use crate::realm::{LocalPath, RealmUrl};
 use crate::registry::{Mounted, Registry};
 
-pub use self::bootstrap::{FollowError, Followed};
+pub use self::bootstrap::FollowError;
+pub use self::walk::{Unfit, walk};
 pub use self::write::{Change, Condition, Effect, WriteError, WriteSet, Written};
+
+/// How long a stopping host tries to announce what it has committed.
+const FLUSH: Duration = Duration::from_secs(5);
 
 /// Bounds of a write.
 #[derive(Clone, Debug)]
@@ -141,7 +147,14 @@ impl Lifecycle {
     pub async fn finish(&self) {
         self.tasks.close();
         self.tasks.wait().await;
-        self.hub.announcer.flush().await;
+        if tokio::time::timeout(FLUSH, self.hub.announcer.flush())
+            .await
+            .is_err()
+        {
+            warn!(
+                "the database is away: what was committed last is announced by nobody, and found by the lease"
+            );
+        }
     }
 }
 

@@ -19,6 +19,8 @@ pub enum Condition {
     Absent,
     /// The file is there and has one of these `ETag`s.
     Tagged(Vec<String>),
+    /// The file is not there, or has none of these `ETag`s.
+    Untagged(Vec<String>),
     /// The file has exactly these bytes; `None`: it is not there.
     Blob(Option<BlobHash>),
 }
@@ -154,13 +156,26 @@ impl Lifecycle {
             .await?
             .filter(|target| target.id == realm.id)
             .ok_or(WriteError::NoRealm)?;
-        let done = apply_set(&mut transaction, target, &set).await?;
-        let applied = realm.tracker.applied();
+        let done = apply_set(&mut transaction, target, &set).await;
         // Read under the lock: what others have committed since, and this commit's own row after them.
         let seen = transaction
-            .changes_since(realm.id, applied)
-            .await?
-            .ok_or(WriteError::NoRealm)?;
+            .changes_since(realm.id, realm.tracker.applied())
+            .await;
+        let done = match done {
+            Ok(done) => done,
+            Err(refusal) => {
+                drop(transaction);
+                // It was refused for what others have written: whoever is told so must not read older bytes here.
+                // (After a statement that failed, the log may show what is being rolled back.)
+                if let Ok(Some(seen)) = seen
+                    && !matches!(refusal, WriteError::Database(_))
+                {
+                    self.hub.apply(&realm.tracker, &seen);
+                }
+                return Err(refusal);
+            }
+        };
+        let seen = seen?.ok_or(WriteError::NoRealm)?;
         let committed = transaction.commit().await;
         #[cfg(feature = "gates")]
         crate::gates::pass(
@@ -284,6 +299,9 @@ fn require(change: &Change, before: Option<&FileRow>) -> Result<(), WriteError> 
             }
             _ => Err(WriteError::Precondition(path())),
         },
+        (Condition::Untagged(tags), Some(file)) if tags.contains(&file.blob.short()) => {
+            Err(WriteError::Precondition(path()))
+        }
         (Condition::Blob(expected), before) if *expected != before.map(|file| file.blob) => {
             Err(WriteError::Precondition(path()))
         }

@@ -175,7 +175,12 @@ async fn run<J: Job>(
     token: CallToken,
     job: J,
 ) -> Result<J::Given, CallError> {
-    let slot = Arc::clone(&engine.slots).acquire_owned().await;
+    // Other plugins' calls may have every slot; whoever has no more business here does not wait for one.
+    let slot = tokio::select! {
+        biased;
+        ended = token.wait() => return Err(failed(subject, &ended.into(), &Remains::default())),
+        slot = Arc::clone(&engine.slots).acquire_owned() => slot,
+    };
     let speaker = Speaker {
         plugin: subject.plugin.clone(),
         realm: subject.realm.clone(),
@@ -228,6 +233,7 @@ fn store(
     token: CallToken,
 ) -> Store<CallWorld> {
     let limits = &engine.limits;
+    let deadline = Instant::now() + limits.deadline;
     let mut table = wasmtime::component::ResourceTable::new();
     table.set_max_capacity(limits.handles);
     let world = CallWorld {
@@ -238,6 +244,7 @@ fn store(
         token: token.clone(),
         files,
         reads_left: limits.reads,
+        deadline,
     };
     let mut store = Store::new(&engine.engine, world);
     store.limiter(|world| &mut world.limiter);
@@ -245,7 +252,6 @@ fn store(
     store.set_hostcall_fuel(limits.output + (1 << 20));
     store.set_max_component_handles(limits.handles);
     store.set_epoch_deadline(1);
-    let deadline = Instant::now() + limits.deadline;
     store.epoch_deadline_callback(move |_| {
         if let Some(ended) = token.ended() {
             return Err(ended.clone().into());

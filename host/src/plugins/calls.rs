@@ -71,6 +71,10 @@ pub struct InFlight {
     pub since: Instant,
     /// Ends it.
     pub token: CallToken,
+    /// It has read by a specifier that means something else in other realms.
+    pub bound: AtomicBool,
+    /// It was told that something is outside or forbidden, which no read set can hold.
+    pub untold: AtomicBool,
     state: AtomicU8,
     reads: Mutex<Vec<ReadEntry>>,
     flight: Arc<Flight>,
@@ -163,6 +167,8 @@ impl Calls {
             path,
             since: Instant::now(),
             token: CallToken::default(),
+            bound: AtomicBool::new(false),
+            untold: AtomicBool::new(false),
             state: AtomicU8::new(CallState::Queued as u8),
             reads: Mutex::new(reads),
             flight,

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -60,6 +61,7 @@ pub(super) struct CallWorld {
     pub(super) token: CallToken,
     pub(super) files: Arc<dyn Files>,
     pub(super) reads_left: usize,
+    pub(super) deadline: Instant,
 }
 
 impl WasiView for CallWorld {
@@ -87,6 +89,7 @@ impl files::Host for CallWorld {
         let read = tokio::select! {
             biased;
             ended = self.token.wait() => return Err(ended.into()),
+            () = tokio::time::sleep_until(self.deadline.into()) => return Err(Ended::Deadline.into()),
             read = self.files.read(specifier, referrer) => read,
         };
         Ok(match read {

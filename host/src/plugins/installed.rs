@@ -10,6 +10,7 @@ use super::call;
 use super::engine::PluginEngine;
 use super::error::CallError;
 use super::imports::CallWorld;
+use super::output::MEDIA_TYPES;
 
 /// A component that may be called.
 pub struct Plugin {
@@ -110,17 +111,6 @@ const IMPORTS: [&str; 9] = [
     "wasi:io/",
     "wasi:random/",
     "wasi:sockets/",
-];
-
-/// Media types that an output may have: what a browser takes from a realm without being able to break out of it.
-const MEDIA_TYPES: [&str; 7] = [
-    "text/javascript",
-    "text/css",
-    "text/html",
-    "text/plain",
-    "application/json",
-    "image/svg+xml",
-    "application/wasm",
 ];
 
 impl Plugin {

@@ -122,11 +122,48 @@ impl From<types::Diagnostic> for Diagnostic {
     }
 }
 
+/// Media types that an output may have: what a browser takes from a realm without being able to break out of it.
+pub(super) const MEDIA_TYPES: [&str; 7] = [
+    "text/javascript",
+    "text/css",
+    "text/html",
+    "text/plain",
+    "application/json",
+    "image/svg+xml",
+    "application/wasm",
+];
+
+fn may_be_served(asset: &transpiler::Asset) -> bool {
+    let suffix = asset.suffix.starts_with('.') && !asset.suffix.contains('/');
+    suffix && MEDIA_TYPES.contains(&asset.media_type.as_str())
+}
+
+impl Diagnostic {
+    /// An error of the host's own about a whole file.
+    #[must_use]
+    pub fn error(message: &str, code: &str) -> Self {
+        Self {
+            severity: Severity::Error,
+            message: message.to_owned(),
+            code: Some(code.to_owned()),
+            path: None,
+            start: None,
+            end: None,
+            help: None,
+        }
+    }
+}
+
 impl From<Result<transpiler::Output, types::Failure>> for Outcome {
     fn from(result: Result<transpiler::Output, types::Failure>) -> Self {
         let diagnostics =
             |all: Vec<types::Diagnostic>| all.into_iter().map(Diagnostic::from).collect();
         match result {
+            Ok(output) if output.assets.iter().any(|asset| !may_be_served(asset)) => {
+                let message =
+                    "the plugin gave an asset whose suffix or media type no output may have";
+                Self::Invalid(vec![Diagnostic::error(message, "asset")])
+            }
             Ok(output) => Self::Output(Output {
                 contents: output.contents.into(),
                 source_map: output.source_map.map(Bytes::from),

@@ -60,11 +60,25 @@ impl Reader {
             let (mut newest, mut torn) = (generation, false);
             let mut found = None;
             for base in path.aliases().filter_map(|base| LocalPath::new(base).ok()) {
-                let beside = self.module(realm, &base, asked).await?;
+                // Only the file of exactly that name is made: a missing style sheet must not run its script.
+                let there = self.source(realm, &base).await?;
+                let exact = there
+                    .value
+                    .file
+                    .as_ref()
+                    .is_some_and(|file| file.path == base);
+                let beside = if exact {
+                    self.module(realm, &base, asked).await?
+                } else {
+                    there
+                };
                 newest = newest.max(beside.generation);
                 torn |= beside.generation != generation;
                 if torn {
                     break;
+                }
+                if !exact {
+                    continue;
                 }
                 let suffix = &path.as_str()[base.as_str().len()..];
                 if let Some(piece) = piece_of(&beside.value, &base, suffix) {

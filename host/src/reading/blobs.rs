@@ -2,7 +2,7 @@ use bytes::Bytes;
 
 use super::{ReadError, Reader};
 use crate::cache::Weigh;
-use crate::database::DatabaseError;
+use crate::database::{DatabaseError, bounded};
 use crate::realm::{BlobHash, RealmId};
 
 /// Bytes under their hash: never stale, only evicted.
@@ -24,9 +24,9 @@ impl Reader {
         if let Some(blob) = self.0.blobs.get(realm, &hash) {
             return Ok((blob.0.clone(), true));
         }
-        let database = self.0.database.clone();
+        let (database, limit) = (self.0.database.clone(), self.0.limits.database_timeout);
         let mut waiter = self.0.blob_flights.join(hash, |_| async move {
-            let bytes = database.blob(hash).await?;
+            let bytes = bounded(limit, database.blob(hash)).await?;
             #[cfg(feature = "gates")]
             crate::gates::pass("blob-read", &hash.to_string()).await;
             Ok(bytes.map(|bytes| Blob(bytes.into())))

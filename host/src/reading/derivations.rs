@@ -1,16 +1,16 @@
 //! Outcomes that were stored: found again where their reads would come out the same, and stored for the next time.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tracing::debug;
 
-use super::Interruption;
-use super::derive::{Input, KNOWN, Run};
+use super::derive::{Input, Run};
 use super::stored::{self, Stored, StoredRead, StoredSet};
-use crate::cache::Stamp;
+use super::{Asked, Interruption};
 use crate::database::NewDerivation;
-use crate::plugins::{InFlight, Outcome, Stage};
-use crate::realm::{BlobHash, Generation, LocalPath, RealmId};
+use crate::plugins::{Found, InFlight, Outcome, ReadEntry, Stage};
+use crate::realm::{BlobHash, LocalPath, RealmId};
 
 /// Outcomes that are written to the database at one time: the pool is there for reads and writes first.
 pub(super) const STORING: usize = 4;
@@ -22,67 +22,82 @@ impl Run<'_> {
         stage: &Stage,
         input: &Input,
     ) -> Result<Arc<Outcome>, Interruption> {
-        let key = stored::key(input.hash, self.file.path.as_str(), "browser", stage);
-        if let Some(set) = self.reader.0.stored.get(self.realm.id, &key)
-            && let Some(outcome) = self.first_that_holds(&set).await?
-        {
-            return Ok(outcome);
-        }
-        let set = self.load(key).await?;
-        if let Some(outcome) = self.first_that_holds(&set).await? {
-            self.reader
-                .0
-                .stored
-                .insert(self.realm.id, key, set, |_| true);
-            return Ok(outcome);
-        }
-        self.call(stage, input, key, &set).await
-    }
-
-    async fn load(&self, key: BlobHash) -> Result<StoredSet, Interruption> {
-        let database = &self.reader.0.database;
-        let mut set = StoredSet::default();
-        for row in database
-            .derivations(key, self.realm.id)
-            .await?
-            .into_iter()
-            .rev()
-        {
-            let parts = database.derivation_parts(row.id).await?;
-            let (reads, outcome) = (
-                serde_json::from_str(&row.reads).ok(),
-                stored::read(&row.outcome, parts),
-            );
-            if let (Some(reads), Some(outcome)) = (reads, outcome) {
-                set = set.with(Arc::new(Stored {
-                    reads,
-                    outcome: Arc::new(outcome),
-                }));
+        let imports = &self.resolved.resolution.settings.imports;
+        let key = stored::key(
+            input.hash,
+            self.file.path.as_str(),
+            "browser",
+            stage,
+            imports,
+        );
+        let known = self
+            .reader
+            .0
+            .stored
+            .get(self.realm.id, &key)
+            .map(|set| (*set).clone());
+        let known = known.unwrap_or_default();
+        for stored in &known.0 {
+            if self.holds(&stored.reads).await? {
+                return Ok(Arc::clone(&stored.outcome));
             }
         }
-        Ok(set)
+        if let Some(stored) = self.load(key).await? {
+            let outcome = Arc::clone(&stored.outcome);
+            self.keep(key, &known, stored);
+            return Ok(outcome);
+        }
+        self.call(stage, input, key, &known).await
     }
 
-    /// The first whose reads would come out the same in this realm, now.
-    async fn first_that_holds(
-        &mut self,
-        set: &StoredSet,
-    ) -> Result<Option<Arc<Outcome>>, Interruption> {
-        for stored in &set.0 {
-            if let Some((stamp, read_at)) = self.compare(&stored.reads).await? {
-                self.stamp.add(&stamp);
-                self.read_at.extend(read_at);
-                return Ok(Some(Arc::clone(&stored.outcome)));
+    fn keep(&self, key: BlobHash, known: &StoredSet, stored: Arc<Stored>) {
+        self.reader
+            .0
+            .stored
+            .insert(self.realm.id, key, known.with(stored), |_| true);
+    }
+
+    /// The newest one in the database that holds in this realm, now.
+    async fn load(&mut self, key: BlobHash) -> Result<Option<Arc<Stored>>, Interruption> {
+        let database = self.reader.0.database.clone();
+        for row in database.derivations(key, self.realm.id).await? {
+            let Ok(reads) = serde_json::from_str::<Vec<StoredRead>>(&row.reads) else {
+                continue;
+            };
+            if !self.holds(&reads).await? {
+                continue;
+            }
+            let parts = database.derivation_parts(row.id).await?;
+            if let Some(outcome) = stored::read(&row.outcome, parts) {
+                return Ok(Some(Arc::new(Stored {
+                    reads,
+                    outcome: Arc::new(outcome),
+                })));
             }
         }
         Ok(None)
     }
 
-    async fn compare(
-        &self,
-        reads: &[StoredRead],
-    ) -> Result<Option<(Stamp, Vec<Generation>)>, Interruption> {
-        let (mut stamp, mut read_at) = (Stamp::default(), Vec::new());
+    /// Whether reads would come out the same in this realm, now; if so they are this flight's reads too.
+    async fn holds(&mut self, reads: &[StoredRead]) -> Result<bool, Interruption> {
+        let Some(entries) = self.compare(reads).await? else {
+            return Ok(false);
+        };
+        for entry in entries {
+            let Some(found) = &entry.found else { continue };
+            self.stamp.add(&found.stamp);
+            if entry.realm == self.realm.id {
+                self.read_at.push(found.read_at);
+            } else {
+                self.foreign(entry.realm);
+            }
+            self.reads.push(entry);
+        }
+        Ok(true)
+    }
+
+    async fn compare(&self, reads: &[StoredRead]) -> Result<Option<Vec<ReadEntry>>, Interruption> {
+        let mut entries = Vec::with_capacity(reads.len());
         let mut realms: Vec<Option<&String>> =
             reads.iter().map(|read| read.realm.as_ref()).collect();
         realms.sort_unstable();
@@ -91,7 +106,10 @@ impl Run<'_> {
             let realm = match url {
                 None => Arc::clone(self.realm),
                 Some(url) => match self.reader.0.registry.find(url) {
-                    Some((realm, "")) if realm.public => realm,
+                    Some((realm, "")) if realm.public => {
+                        self.reader.ensure_fresh(&realm, Asked::now()).await?;
+                        realm
+                    }
                     _ => return Ok(None),
                 },
             };
@@ -109,21 +127,34 @@ impl Run<'_> {
                 let Some(resolved) = now.get(path) else {
                     return Ok(None);
                 };
-                let file = resolved
-                    .resolution
+                let resolution = &resolved.resolution;
+                let file = resolution
                     .file
                     .as_ref()
-                    .map(|file| (file.path.to_string(), file.blob.to_string()));
-                if file != read.found {
+                    .map(|file| (file.path.clone(), file.blob));
+                let same = match (&file, &read.found) {
+                    (Some((path, blob)), Some(known)) => {
+                        path.as_str() == known.0 && blob.to_string() == known.1
+                    }
+                    (None, None) => true,
+                    _ => false,
+                };
+                if !same {
                     return Ok(None);
                 }
-                stamp.add(&resolved.stamp);
-                if url.is_none() {
-                    read_at.push(resolved.resolution.read_at);
-                }
+                let found = Found {
+                    read_at: resolution.read_at,
+                    file,
+                    stamp: resolved.stamp.clone(),
+                };
+                entries.push(ReadEntry {
+                    realm: realm.id,
+                    path: path.clone(),
+                    found: Some(found),
+                });
             }
         }
-        Ok(Some((stamp, read_at)))
+        Ok(Some(entries))
     }
 
     /// Stores an outcome under its key, beside the answer: it is true whatever happens to the realm meanwhile.
@@ -133,32 +164,29 @@ impl Run<'_> {
         input: &Input,
         key: BlobHash,
         set: &StoredSet,
-        call: &InFlight,
+        (call, known): (&InFlight, usize),
         outcome: &Arc<Outcome>,
     ) {
         let inner = &self.reader.0;
         let asking = self.realm.id;
-        let by_guest = &call.reads()[KNOWN..];
-        let url = |id: RealmId| {
-            inner
-                .registry
-                .list()
-                .into_iter()
-                .find(|row| row.id == id)
-                .map(|row| row.url.to_string())
-        };
+        if call.untold.load(Ordering::SeqCst) {
+            return;
+        }
+        let by_guest = &call.reads()[known..];
+        let url = |id: RealmId| inner.registry.by_id(id).map(|realm| realm.url.to_string());
         let Some(reads) = stored::reads(asking, by_guest, url) else {
             return;
         };
+        let foreign =
+            reads.iter().any(|read| read.realm.is_some()) || call.bound.load(Ordering::SeqCst);
         let stored = Arc::new(Stored {
             reads: reads.clone(),
             outcome: Arc::clone(outcome),
         });
-        inner.stored.insert(asking, key, set.with(stored), |_| true);
+        self.keep(key, set, stored);
         let (database, input, outcome) =
             (inner.database.clone(), input.clone(), Arc::clone(outcome));
         let (plugin, media_type) = (stage.plugin.digest.clone(), stage.rule.media_type.clone());
-        let foreign = reads.iter().any(|read| read.realm.is_some());
         let storing = Arc::clone(&inner.storing);
         inner.tasks.spawn(async move {
             let _turn = storing.acquire().await;

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -11,8 +12,8 @@ use super::{Interruption, Origin, ReadError, Reader};
 use crate::cache::{Flight, Stamp};
 use crate::database::FileRow;
 use crate::plugins::{
-    Asset, Call, CallState, Contents, Diagnostic, Ended, Found, InFlight, Landed, Outcome, Output,
-    ReadEntry, Severity, Stage,
+    Asset, Call, CallError, CallState, Contents, Diagnostic, Ended, Found, InFlight, Landed,
+    Outcome, Output, ReadEntry, Stage,
 };
 use crate::realm::{BlobHash, Generation, LocalPath, RealmId, SETTINGS_FILE, media_type};
 use crate::registry::Mounted;
@@ -24,7 +25,7 @@ pub(crate) struct DeriveKey {
     pub(crate) path: LocalPath,
     pub(crate) input: BlobHash,
     pub(crate) settings: Option<BlobHash>,
-    pub(crate) periods: [[u64; 4]; 2],
+    pub(crate) periods: [[u64; 5]; 2],
 }
 
 /// What a file's pipeline came to.
@@ -71,6 +72,8 @@ pub(crate) struct Derived {
     pub(crate) stamp: Stamp,
     /// All that was read was so at this generation of the asking realm.
     pub(crate) read_at: Generation,
+    /// Other realms that something was read of: their leases count too.
+    pub(crate) foreign: Arc<[Arc<Mounted>]>,
     pub(crate) origin: Origin,
 }
 
@@ -85,6 +88,12 @@ pub(super) struct Run<'a> {
     pub(super) stamp: Stamp,
     /// The generations at which something of the asking realm was read.
     pub(super) read_at: Vec<Generation>,
+    /// Everything read so far; what each further call begins with.
+    pub(super) reads: Vec<ReadEntry>,
+    /// Other realms that something was read of.
+    pub(super) foreign: Vec<Arc<Mounted>>,
+    /// Something that was read cannot be compared later.
+    pub(super) untold: bool,
     pub(super) calls: Vec<Landed<'a>>,
     pub(super) origin: Origin,
 }
@@ -116,6 +125,9 @@ impl Reader {
             since,
             stamp: resolved.stamp.clone(),
             read_at: vec![resolved.resolution.read_at],
+            reads: first_reads(realm.id, &resolved, &file),
+            foreign: Vec::new(),
+            untold: false,
             calls: Vec::new(),
             origin: Origin::Derivation,
         };
@@ -125,11 +137,14 @@ impl Reader {
             made: Arc::new(made),
             stamp: run.stamp.clone(),
             read_at,
+            foreign: run.foreign.into(),
             origin: run.origin,
         };
         #[cfg(feature = "gates")]
         crate::gates::pass("store", file.path.as_str()).await;
-        self.keep_module(&realm, &file, resolved.resolution.settings_hash, &derived);
+        if !run.untold {
+            self.keep_module(&realm, &file, resolved.resolution.settings_hash, &derived);
+        }
         if derived.stamp.is_overtaken() {
             return Err(Interruption::Change);
         }
@@ -181,7 +196,7 @@ impl<'a> Run<'a> {
                 }
                 Outcome::Unreadable { specifier, reason } => {
                     let mut failure = failure(
-                        format!("`{specifier}` cannot be read: {reason}"),
+                        &format!("`{specifier}` cannot be read: {reason}"),
                         "unreadable",
                         self.file.path.as_str(),
                     );
@@ -202,7 +217,14 @@ impl<'a> Run<'a> {
         tag.update(self.file.blob.as_bytes());
         tag.update(stage.plugin.digest.as_bytes());
         tag.update(stage.options.as_bytes());
-        tag.update(&contents);
+        // The pieces beside the contents are named by the same tag.
+        let pieces = output
+            .source_map
+            .iter()
+            .chain(output.assets.iter().map(|asset| &asset.contents));
+        for piece in std::iter::once(&contents).chain(pieces) {
+            tag.update(BlobHash::of(piece).as_bytes());
+        }
         Artifact {
             tag: BlobHash::from(*tag.finalize().as_bytes()).short(),
             contents,
@@ -223,8 +245,12 @@ impl<'a> Run<'a> {
         set: &StoredSet,
     ) -> Result<Arc<Outcome>, Interruption> {
         let reader = self.reader;
-        let (call, landed) = self.begin(stage);
+        let (call, landed, known) = self.begin(stage);
         self.calls.push(landed);
+        // On the list now: a change from here on ends it, and one from before shows in the floors.
+        if self.stamp.is_overtaken() {
+            return Err(Interruption::Change);
+        }
         let _permit = tokio::select! {
             biased;
             ended = call.token.wait() => return Err(interrupted(ended)),
@@ -269,59 +295,73 @@ impl<'a> Run<'a> {
                 running.await
             }
         };
-        let outcome = Arc::new(outcome.map_err(|error| match error.ended.clone() {
-            Some(ended @ (Ended::Change | Ended::Notice | Ended::Abandoned | Ended::Stopping | Ended::Trouble(_))) => interrupted(ended),
-            _ => {
-                warn!(%error, plugin = error.plugin, call = error.call, frames = ?error.frames.iter().take(5).map(|frame| &frame.function).collect::<Vec<_>>(), "a call failed");
-                ReadError::Call(Arc::new(error)).into()
-            }
-        })?);
+        self.take(&call, known);
+        let outcome = Arc::new(outcome.map_err(|error| self.judge(error))?);
         call.enter(CallState::Storing);
         #[cfg(feature = "gates")]
         crate::gates::pass("after-call", self.file.path.as_str()).await;
-        self.take(&call);
-        self.store(stage, input, key, set, &call, &outcome);
+        self.store(stage, input, key, set, (&call, known), &outcome);
         Ok(outcome)
     }
 
-    fn begin(&self, stage: &Stage) -> (Arc<InFlight>, Landed<'a>) {
-        let resolution = &self.resolved.resolution;
-        let entry = |path: LocalPath, file: Option<(LocalPath, BlobHash)>| ReadEntry {
-            realm: self.realm.id,
-            path,
-            found: Some(Found {
-                read_at: resolution.read_at,
-                file,
-                stamp: Stamp::default(),
-            }),
-        };
-        // What is known already; it is part of the key, so only what the guest itself reads is written down later.
-        let settings = LocalPath::new(SETTINGS_FILE).expect("a plain name");
-        let known = vec![
-            entry(
-                self.file.path.clone(),
-                Some((self.file.path.clone(), self.file.blob)),
-            ),
-            entry(settings, None),
-        ];
+    /// What a call's failure means for whoever waits.
+    fn judge(&self, error: CallError) -> Interruption {
+        match error.ended.clone() {
+            Some(
+                ended @ (Ended::Change
+                | Ended::Notice
+                | Ended::Abandoned
+                | Ended::Stopping
+                | Ended::Trouble(_)),
+            ) => interrupted(ended),
+            // It failed on bytes that nobody wants any more.
+            _ if self.stamp.is_overtaken() => Interruption::Change,
+            _ => {
+                let frames: Vec<_> = error
+                    .frames
+                    .iter()
+                    .take(5)
+                    .map(|frame| &frame.function)
+                    .collect();
+                warn!(%error, plugin = error.plugin, call = error.call, ?frames, "a call failed");
+                ReadError::Call(Arc::new(error)).into()
+            }
+        }
+    }
+
+    /// Puts a call on the list, with everything that its flight has read before it; how much that is.
+    fn begin(&self, stage: &Stage) -> (Arc<InFlight>, Landed<'a>, usize) {
         let realm = (self.realm.id, self.realm.url.to_string());
-        self.reader.0.calls.begin(
+        let (call, landed) = self.reader.0.calls.begin(
             stage.plugin.label(),
             realm,
             self.file.path.clone(),
-            known,
+            self.reads.clone(),
             Arc::clone(self.flight),
-        )
+        );
+        (call, landed, self.reads.len())
     }
 
-    /// Takes over what a call has read.
-    fn take(&mut self, call: &InFlight) {
-        for read in call.reads() {
-            let Some(found) = read.found else { continue };
+    /// Takes over what a call has read, after what was `known` when it began.
+    fn take(&mut self, call: &InFlight, known: usize) {
+        for read in call.reads().into_iter().skip(known) {
+            let Some(found) = &read.found else { continue };
             self.stamp.add(&found.stamp);
             if read.realm == self.realm.id {
                 self.read_at.push(found.read_at);
+            } else {
+                self.foreign(read.realm);
             }
+            self.reads.push(read);
+        }
+        self.untold |= call.untold.load(Ordering::SeqCst);
+    }
+
+    /// Notes that the outcome depends on another realm, whose lease a hit has to judge too.
+    pub(super) fn foreign(&mut self, realm: RealmId) {
+        let known = self.foreign.iter().any(|mounted| mounted.id == realm);
+        if !known && let Some(mounted) = self.reader.0.registry.by_id(realm) {
+            self.foreign.push(mounted);
         }
     }
 
@@ -340,8 +380,27 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Reads that every call begins with: its input and the settings.
-pub(super) const KNOWN: usize = 2;
+/// What every flight has read before its first call: its input, and the settings.
+fn first_reads(realm: RealmId, resolved: &Resolved, file: &FileRow) -> Vec<ReadEntry> {
+    let read_at = resolved.resolution.read_at;
+    let entry = |path: LocalPath, file| {
+        let found = Found {
+            read_at,
+            file,
+            stamp: Stamp::default(),
+        };
+        ReadEntry {
+            realm,
+            path,
+            found: Some(found),
+        }
+    };
+    let settings = LocalPath::new(SETTINGS_FILE).expect("a plain name");
+    vec![
+        entry(file.path.clone(), Some((file.path.clone(), file.blob))),
+        entry(settings, None),
+    ]
+}
 
 fn interrupted(ended: Ended) -> Interruption {
     match ended {
@@ -355,18 +414,13 @@ fn interrupted(ended: Ended) -> Interruption {
 }
 
 fn misconfigured(problem: &str) -> Failure {
-    failure(problem.to_owned(), "configuration", SETTINGS_FILE)
+    failure(problem, "configuration", SETTINGS_FILE)
 }
 
-fn failure(message: String, code: &str, path: &str) -> Failure {
+fn failure(message: &str, code: &str, path: &str) -> Failure {
     let diagnostic = Diagnostic {
-        severity: Severity::Error,
-        message,
-        code: Some(code.to_owned()),
         path: Some(path.to_owned()),
-        start: None,
-        end: None,
-        help: None,
+        ..Diagnostic::error(message, code)
     };
     Failure {
         diagnostics: vec![diagnostic],

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures_util::future::BoxFuture;
 use url::Url;
@@ -35,9 +36,12 @@ impl Files for CallFiles {
         referrer: String,
     ) -> BoxFuture<'_, Result<Result<Contents, ReadFailure>, ReadTrouble>> {
         Box::pin(async move {
-            let Some(url) = self.join(&specifier, &referrer) else {
-                return Ok(Err(ReadFailure::Outside));
+            let Some((url, everywhere)) = self.join(&specifier, &referrer) else {
+                return Ok(self.untold(ReadFailure::Outside));
             };
+            if !everywhere {
+                self.call.bound.store(true, Ordering::SeqCst);
+            }
             if let Some(path) = self.realm.url.local(&url) {
                 return self.read_local(&self.realm, path).await;
             }
@@ -45,10 +49,10 @@ impl Files for CallFiles {
                 return Ok(Err(ReadFailure::NotFound));
             }
             let Some((realm, rest)) = self.reader.0.registry.find(&url) else {
-                return Ok(Err(ReadFailure::Outside));
+                return Ok(self.untold(ReadFailure::Outside));
             };
             if !realm.public {
-                return Ok(Err(ReadFailure::Forbidden));
+                return Ok(self.untold(ReadFailure::Forbidden));
             }
             let Ok(path) = LocalPath::decode(rest) else {
                 return Ok(Err(ReadFailure::NotFound));
@@ -63,26 +67,33 @@ impl Files for CallFiles {
 }
 
 impl CallFiles {
-    /// The absolute URL that a specifier means: real ones, the stand-in undone.
-    fn join(&self, specifier: &str, referrer: &str) -> Option<String> {
+    /// Nothing that could be compared later, so nothing that this call gives may be kept.
+    fn untold(&self, failure: ReadFailure) -> Result<Contents, ReadFailure> {
+        self.call.untold.store(true, Ordering::SeqCst);
+        Err(failure)
+    }
+
+    /// The absolute URL that a specifier means, and whether it means the same file of whatever realm asks.
+    fn join(&self, specifier: &str, referrer: &str) -> Option<(String, bool)> {
         let real = |url: &str| {
-            url.strip_prefix(STAND_IN).map_or_else(
+            let rest = url.strip_prefix(STAND_IN);
+            rest.map_or_else(
                 || url.to_owned(),
                 |rest| format!("{}{rest}", self.realm.url),
             )
         };
-        let relative = specifier.starts_with("./")
-            || specifier.starts_with("../")
-            || specifier.starts_with('/');
+        let relative = ["./", "../", "/"]
+            .iter()
+            .any(|start| specifier.starts_with(start));
         if relative {
-            return Url::parse(&real(referrer))
-                .ok()?
-                .join(specifier)
-                .ok()
-                .map(String::from);
+            let url = String::from(Url::parse(&real(referrer)).ok()?.join(specifier).ok()?);
+            // Seen from the stand-in it leads to the same place, unless it climbs out of the realm.
+            let seen = Url::parse(referrer).ok()?.join(specifier).ok()?;
+            let everywhere = referrer.starts_with(STAND_IN) && real(seen.as_str()) == url;
+            return Some((url, everywhere));
         }
         if Url::parse(specifier).is_ok() {
-            return Some(real(specifier));
+            return Some((real(specifier), specifier.starts_with(STAND_IN)));
         }
         let mapped = self.settings.imports.iter().filter_map(|(from, to)| {
             let rest = if from == specifier {
@@ -95,11 +106,11 @@ impl CallFiles {
             Some((from.len(), format!("{to}{rest}")))
         });
         let (_, target) = mapped.max_by_key(|(length, _)| *length)?;
-        Url::parse(self.realm.url.as_str())
+        let url = Url::parse(self.realm.url.as_str())
             .ok()?
             .join(&target)
-            .ok()
-            .map(String::from)
+            .ok()?;
+        Some((String::from(url), false))
     }
 
     async fn read_local(
@@ -115,22 +126,22 @@ impl CallFiles {
         });
         for _ in 0..TRIES {
             let (resolved, _) = self.reader.resolve(realm, &path).await.map_err(trouble)?;
-            if resolved.stamp.is_overtaken() {
-                continue;
-            }
             let resolution = resolved.resolution;
             let file = resolution
                 .file
                 .as_ref()
                 .map(|file| (file.path.clone(), file.blob));
-            self.call.found(
-                place,
-                Found {
-                    read_at: resolution.read_at,
-                    file,
-                    stamp: resolved.stamp,
-                },
-            );
+            let overtaken = resolved.stamp.clone();
+            let found = Found {
+                read_at: resolution.read_at,
+                file,
+                stamp: resolved.stamp,
+            };
+            self.call.found(place, found);
+            // Compared after it is on the list: a change either finds it there, or has raised the floor before.
+            if overtaken.is_overtaken() {
+                continue;
+            }
             let Some(file) = resolution.file else {
                 return Ok(Err(ReadFailure::NotFound));
             };

@@ -55,6 +55,8 @@ pub struct ReadLimits {
     pub restarts: usize,
     /// Longest wait for a named generation.
     pub generation_wait: Duration,
+    /// Longest wait for one statement.
+    pub database_timeout: Duration,
 }
 
 /// Answers reads. Cheap to clone.

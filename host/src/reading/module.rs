@@ -2,8 +2,10 @@ use std::sync::Arc;
 
 use super::derive::{DeriveKey, Derived};
 use super::resolve::Resolved;
+use super::stored::said;
 use super::{Asked, Failure, Interruption, Made, Origin, Read, ReadError, Reader};
 use crate::cache::{Stamp, Weigh};
+use crate::changes::Freshness;
 use crate::database::FileRow;
 use crate::realm::{BlobHash, Generation, LocalPath, RealmSettings, SETTINGS_FILE};
 use crate::registry::Mounted;
@@ -18,6 +20,9 @@ pub struct Module {
     /// The realm's settings.
     pub settings: Arc<RealmSettings>,
 }
+
+/// How often a look and a cached output of different generations are looked at again.
+const DISAGREEMENTS: usize = 20;
 
 /// What a file's pipeline made, as the cache holds it.
 #[derive(Clone, Debug)]
@@ -35,8 +40,9 @@ impl Weigh for ModuleEntry {
                 output.contents.len()
                     + output.source_map.as_ref().map_or(0, bytes::Bytes::len)
                     + assets
+                    + said(&output.diagnostics)
             }
-            Made::Failed(Failure { diagnostics, .. }) => diagnostics.len() * 256,
+            Made::Failed(Failure { diagnostics, .. }) => said(diagnostics),
             Made::AsIs => 0,
         };
         size_of::<Self>() + self.derived.stamp.weight() + made + 256
@@ -70,8 +76,8 @@ impl Reader {
         asked: Asked,
     ) -> Result<Read<Module>, ReadError> {
         // Sampled before anything is looked up: what is answered is no older than this.
-        let mut applied = realm.tracker.applied();
-        let (mut restarts, mut spared) = (0, false);
+        let applied = realm.tracker.applied();
+        let (mut restarts, mut disagreements, mut spared) = (0, 0, false);
         loop {
             let (resolved, looked) = self.resolve(realm, path).await?;
             let Some(file) = resolved.resolution.file.clone() else {
@@ -81,17 +87,15 @@ impl Reader {
                 return Ok(as_is(resolved, applied, looked));
             }
             let settings_hash = resolved.resolution.settings_hash;
-            if let Some(derived) = self.known_module(realm, &file, settings_hash) {
-                let looked_at = resolved.resolution.read_at;
-                if looked_at > applied && derived.read_at < looked_at {
-                    // The look saw further than what has been applied, so the two may not belong together.
-                    if realm.tracker.applied() < looked_at {
-                        self.0.hub.catch_up(&realm.tracker).await?;
-                    }
-                    applied = realm.tracker.applied();
-                    continue;
+            if let Some(derived) = self.known_module(realm, &file, settings_hash, asked) {
+                if self.agree(realm, &resolved, &derived, applied).await? {
+                    return Ok(answer(file, &resolved, derived, applied, looked));
                 }
-                return Ok(answer(file, &resolved, derived, applied, looked));
+                disagreements += 1;
+                if disagreements > DISAGREEMENTS {
+                    return Err(ReadError::Overtaken(disagreements));
+                }
+                continue;
             }
             let marks = [
                 realm.floors.mark(file.path.as_str()),
@@ -119,13 +123,16 @@ impl Reader {
             match waiter.result().await.ok_or(ReadError::Broken)? {
                 // What others started is good enough if it is no older than this request, or still true.
                 Ok(derived) if derived.read_at >= applied || derived.stamp.is_current() => {
-                    return Ok(answer(
-                        file,
-                        &resolved,
-                        derived,
-                        applied,
-                        Origin::Derivation,
-                    ));
+                    if self.agree(realm, &resolved, &derived, applied).await? {
+                        return Ok(answer(
+                            file,
+                            &resolved,
+                            derived,
+                            applied,
+                            Origin::Derivation,
+                        ));
+                    }
+                    restarts += 1;
                 }
                 Ok(_) | Err(Interruption::Change) => restarts += 1,
                 Err(Interruption::Notice) => spared = true,
@@ -137,19 +144,46 @@ impl Reader {
         }
     }
 
+    /// Whether a look at a path and what was made of its file were so at one generation, the later of the two.
+    async fn agree(
+        &self,
+        realm: &Mounted,
+        resolved: &Resolved,
+        derived: &Derived,
+        applied: Generation,
+    ) -> Result<bool, ReadError> {
+        let looked_at = resolved.resolution.read_at;
+        let newest = looked_at.max(derived.read_at);
+        if looked_at == derived.read_at || newest <= applied {
+            return Ok(true);
+        }
+        // One of them saw further than what had been applied when the request came.
+        if realm.tracker.applied() < newest {
+            self.0.hub.catch_up(&realm.tracker).await?;
+        }
+        Ok(!resolved.stamp.is_overtaken() && !derived.stamp.is_overtaken())
+    }
+
     fn known_module(
         &self,
         realm: &Mounted,
         file: &FileRow,
         settings: Option<BlobHash>,
+        asked: Asked,
     ) -> Option<Derived> {
         let entry = self.0.modules.get(realm.id, &file.path)?;
+        let derived = &entry.derived;
+        let lease = self.0.limits.lease;
+        let leased =
+            |other: &Arc<Mounted>| other.tracker.freshness(asked.at, lease) == Freshness::Leased;
         let fits = entry.input == file.blob
             && entry.settings == settings
-            && entry.derived.stamp.is_current();
+            && derived.stamp.is_of(&realm.floors)
+            && derived.stamp.is_current()
+            && derived.foreign.iter().all(leased);
         fits.then(|| Derived {
             origin: Origin::Hit,
-            ..entry.derived.clone()
+            ..derived.clone()
         })
     }
 
@@ -211,7 +245,10 @@ fn answer(
     };
     Read {
         value: module,
-        generation: derived.read_at.max(applied),
+        generation: derived
+            .read_at
+            .max(resolved.resolution.read_at)
+            .max(applied),
         origin,
     }
 }

@@ -5,7 +5,7 @@ use tracing::warn;
 
 use super::{Origin, ReadError, Reader};
 use crate::cache::{Stamp, Weigh};
-use crate::database::{DatabaseError, FileRow};
+use crate::database::{DatabaseError, FileRow, bounded};
 use crate::realm::{BlobHash, Generation, LocalPath, RealmId, RealmSettings, SETTINGS_FILE};
 use crate::registry::Mounted;
 
@@ -52,7 +52,7 @@ impl Weigh for Settings {
 }
 
 /// A look that many share: one path, in one period between invalidations.
-pub(crate) type ResolveKey = (RealmId, LocalPath, [u64; 4], [u64; 4]);
+pub(crate) type ResolveKey = (RealmId, LocalPath, [u64; 5], [u64; 5]);
 
 /// How often a look starts over because the settings changed between its two statements.
 const TRIES: usize = 10;
@@ -119,7 +119,8 @@ impl Reader {
 
     fn known(&self, realm: &Mounted, path: &LocalPath) -> Option<Resolved> {
         let known = self.0.paths.get(realm.id, path)?;
-        known.stamp.is_current().then(|| (*known).clone())
+        let fits = known.stamp.is_of(&realm.floors) && known.stamp.is_current();
+        fits.then(|| (*known).clone())
     }
 
     fn keep(&self, realm: &Mounted, path: LocalPath, resolved: &Resolved) {
@@ -151,10 +152,8 @@ impl Reader {
                 .map(|path| candidates(path, &settings))
                 .collect();
             let names: Vec<&str> = candidates.iter().flatten().map(String::as_str).collect();
-            let looked = self
-                .0
-                .database
-                .look(realm.id, &names)
+            let look = self.0.database.look(realm.id, &names);
+            let looked = bounded(self.0.limits.database_timeout, look)
                 .await?
                 .ok_or_else(gone)?;
             if looked.settings != settings_hash {

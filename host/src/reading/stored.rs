@@ -1,5 +1,6 @@
 //! How a derivation is written down, and when one that was written down may be used again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -86,18 +87,43 @@ impl Weigh for StoredSet {
 
 /// Bytes of an outcome.
 pub(crate) fn weight(outcome: &Outcome) -> usize {
-    match outcome {
+    let own = match outcome {
         Outcome::Output(output) => {
-            let assets: usize = output.assets.iter().map(|asset| asset.contents.len()).sum();
-            256 + output.contents.len() + output.source_map.as_ref().map_or(0, Bytes::len) + assets
+            let assets = output
+                .assets
+                .iter()
+                .map(|asset| asset.contents.len() + asset.suffix.len() + asset.media_type.len());
+            let imports = output.imports.iter().map(|import| import.len() + 24);
+            output.contents.len()
+                + output.source_map.as_ref().map_or(0, Bytes::len)
+                + assets.chain(imports).sum::<usize>()
+                + said(&output.diagnostics)
         }
-        Outcome::Invalid(diagnostics) => 256 + diagnostics.len() * 256,
-        Outcome::Unreadable { .. } | Outcome::Declined => 256,
-    }
+        Outcome::Invalid(diagnostics) => said(diagnostics),
+        Outcome::Unreadable { specifier, reason } => specifier.len() + reason.len(),
+        Outcome::Declined => 0,
+    };
+    own + 256
+}
+
+/// Bytes of diagnostics.
+pub(crate) fn said(diagnostics: &[Diagnostic]) -> usize {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let one = |d: &Diagnostic| {
+        size_of::<Diagnostic>() + d.message.len() + text(&d.code) + text(&d.path) + text(&d.help)
+    };
+    diagnostics.iter().map(one).sum()
 }
 
 /// The key of a stage's derivation: everything that determines its outcome, besides what it reads.
-pub(crate) fn key(input: BlobHash, path: &str, purpose: &str, stage: &Stage) -> BlobHash {
+pub(crate) fn key(
+    input: BlobHash,
+    path: &str,
+    purpose: &str,
+    stage: &Stage,
+    imports: &BTreeMap<String, String>,
+) -> BlobHash {
+    let imports = serde_json::to_string(imports).expect("plain data");
     let mut hasher = blake3::Hasher::new_derive_key("realm derivation 1");
     for part in [
         input.as_bytes(),
@@ -106,6 +132,7 @@ pub(crate) fn key(input: BlobHash, path: &str, purpose: &str, stage: &Stage) -> 
         stage.plugin.digest.as_bytes(),
         stage.options.as_bytes(),
         WIT_VERSION.as_bytes(),
+        imports.as_bytes(),
     ] {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part);

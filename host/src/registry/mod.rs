@@ -112,7 +112,11 @@ impl Registry {
             .iter()
             .filter(|(url, known)| realms.get(*url).is_none_or(|now| !Arc::ptr_eq(now, known)))
             .collect();
-        *self.snapshot.write() = Arc::new(Snapshot { generation, realms });
+        {
+            // Nothing is mounted from the old snapshot while the new one takes its place.
+            let _mounting = self.floors.write();
+            *self.snapshot.write() = Arc::new(Snapshot { generation, realms });
+        }
         for (url, known) in gone {
             if let Some(mounted) = known.mounted.get() {
                 info!(%url, "unmounted");
@@ -160,6 +164,18 @@ impl Registry {
             .map(|known| self.mount(known))
     }
 
+    /// The mounted realm of a number.
+    #[must_use]
+    pub fn by_id(&self, id: RealmId) -> Option<Arc<Mounted>> {
+        let snapshot = Arc::clone(&self.snapshot.read());
+        snapshot
+            .realms
+            .values()
+            .filter_map(|known| known.mounted.get())
+            .find(|mounted| mounted.id == id)
+            .cloned()
+    }
+
     /// Every realm, by URL.
     #[must_use]
     pub fn list(&self) -> Vec<RealmRow> {
@@ -180,8 +196,19 @@ impl Registry {
             // Nothing of it is cached yet, so what the registry's row said is a truth to start from.
             let tracker = Arc::new(Tracker::new(row.id, row.generation, known.seen));
             let floors = Arc::new(Floors::default());
-            self.floors.write().insert(row.id, Arc::clone(&floors));
-            self.hub.track(&row.url, Arc::clone(&tracker));
+            let mut followed = self.floors.write();
+            let current = self
+                .snapshot
+                .read()
+                .realms
+                .get(row.url.as_str())
+                .is_some_and(|now| std::ptr::eq(&**now, known));
+            // Whoever came with an old snapshot is answered, and nobody after them sees this mount.
+            if current {
+                followed.insert(row.id, Arc::clone(&floors));
+                self.hub.track(&row.url, Arc::clone(&tracker));
+            }
+            drop(followed);
             Arc::new(Mounted {
                 id: row.id,
                 url: row.url.clone(),

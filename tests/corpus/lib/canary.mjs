@@ -26,6 +26,20 @@ const MODULES = [
   ['nothing is left', () => '', ['exports', 'imports', 'specifiers']],
 ];
 
+const JSX_MODULE = `/** @jsx svg */
+import * as React from 'react';
+import { svg } from './svg';
+export const Main = (props: React.Props) => <svg>{props.children}</svg>;
+`;
+
+/// The reference must import the runtime, and nothing that the automatic runtime does not call.
+const JSX_MODULES = [
+  ['nothing', (code) => code, []],
+  ['the runtime is lost', (code) => code.replace(/import .*/, ''), ['imports', 'specifiers']],
+  ['React stays', (code) => `import * as React from 'react';${code}`, ['imports', 'specifiers']],
+  ['the pragma is obeyed', (code) => `import { svg } from './svg';${code}`, ['imports', 'specifiers']],
+];
+
 const STYLE = `@charset "UTF-8"; /* one */ .a > .b { color: #FFF; margin: .50em; }
 @media (min-width: 1px) { .c { background: url('data:image/svg+xml,%23abc'); } }`;
 
@@ -43,13 +57,15 @@ const STYLES = [
 
 /// What slipped through, or was found where nothing is wrong, as `[kind, detail]`.
 export function canary(kit) {
-  const expected = reference(kit.ts, 'canary.ts', MODULE);
   const problems = [];
   const expect = (what, found, wanted) => {
     const kinds = found.map(([kind]) => kind).join(' ');
     if (kinds !== wanted.join(' ')) problems.push(['canary', `${what}: found "${kinds}", not "${wanted.join(' ')}"`]);
   };
-  for (const [what, edit, kinds] of MODULES) expect(what, compareModules(kit.acorn, edit(expected), expected), kinds);
+  for (const [file, source, edits] of [['canary.ts', MODULE, MODULES], ['canary.tsx', JSX_MODULE, JSX_MODULES]]) {
+    const expected = reference(kit.ts, file, source);
+    for (const [what, edit, kinds] of edits) expect(what, compareModules(kit.acorn, edit(expected), expected), kinds);
+  }
   for (const [what, edit, kinds] of STYLES) expect(what, compareStyles(kit, edit(STYLE), STYLE).problems, kinds);
 
   const source = 'type T = 1;\nexport const a = 1;\n';

@@ -22,9 +22,9 @@ export function reference(ts, file, source) {
     jsx: ts.JsxEmit.ReactJSX,
     jsxImportSource: JSX_SOURCE,
     experimentalDecorators: true,
-    // What `transpileModule` sets.
+    // What `transpileModule` sets; but unchecked, `typescript` takes the tag `<svg>` for a use of an imported `svg`.
+    noCheck: !file.endsWith('.tsx'),
     isolatedModules: true,
-    noCheck: true,
     noLib: true,
     noResolve: true,
     suppressOutputPathCheck: true,
