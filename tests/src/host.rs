@@ -1,7 +1,5 @@
-use std::collections::HashMap;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,242 +7,23 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::eventually;
-
-/// The origin that every host of a test has: which of them is asked must not matter.
-pub const ORIGIN: &str = "http://realm.test";
-
-/// Where a host keeps its data.
-#[derive(Clone, Debug)]
-pub enum Storage {
-    /// In the Postgres database at this URL.
-    Postgres(String),
-    /// In a SQLite of its own.
-    Sqlite,
-}
-
-/// How to start a host.
-#[derive(Clone, Debug)]
-pub struct HostOptions {
-    storage: Storage,
-    arguments: Vec<String>,
-    folders: Vec<PathBuf>,
-    data: Option<PathBuf>,
-}
-
-impl HostOptions {
-    /// With `storage`.
-    #[must_use]
-    pub fn new(storage: Storage) -> Self {
-        Self {
-            storage,
-            arguments: Vec::new(),
-            folders: Vec::new(),
-            data: None,
-        }
-    }
-
-    /// With a setting.
-    #[must_use]
-    pub fn with(mut self, setting: &str, value: &str) -> Self {
-        self.arguments
-            .extend([format!("--{setting}"), value.to_owned()]);
-        self
-    }
-
-    /// Serving a folder.
-    #[must_use]
-    pub fn serving(mut self, folder: &Path) -> Self {
-        self.folders.push(folder.to_owned());
-        self
-    }
-
-    /// In this data folder, which outlives the host.
-    #[must_use]
-    pub fn in_folder(mut self, data: &Path) -> Self {
-        self.data = Some(data.to_owned());
-        self
-    }
-
-    /// The command without a subcommand.
-    fn command(&self, data: &Path) -> Command {
-        let mut command = Command::new(binary());
-        for (name, _) in
-            std::env::vars().filter(|(name, _)| name.starts_with("REALM_") && name != "REALM_LOG")
-        {
-            command.env_remove(name);
-        }
-        command
-            .arg("--data-dir")
-            .arg(data)
-            .current_dir(data)
-            .stdin(Stdio::null());
-        if let Storage::Postgres(url) = &self.storage {
-            command.args(["--database-url", url]);
-        }
-        command
-    }
-
-    /// Runs a command of the command line; its output.
-    ///
-    /// # Panics
-    /// When no data folder was given.
-    pub async fn run(&self, arguments: &[&str]) -> std::process::Output {
-        let data = self.data.as_ref().expect("a data folder");
-        run(self.command(data), arguments).await
-    }
-
-    /// Starts the host.
-    ///
-    /// # Panics
-    /// When it does not come up.
-    pub async fn start(self) -> Host {
-        let temporary = tempfile::tempdir().expect("a temporary folder");
-        let data = self
-            .data
-            .clone()
-            .unwrap_or_else(|| temporary.path().to_owned());
-        share_compiled_code(&data);
-        let mut command = self.command(&data);
-        command.args([
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--admin-listen",
-            "127.0.0.1:0",
-        ]);
-        if !self
-            .arguments
-            .iter()
-            .any(|argument| argument == "--plugin-dir")
-        {
-            command.arg("--plugin-dir").arg(guests());
-        }
-        if !self.arguments.iter().any(|argument| argument == "--origin") {
-            command.args(["--origin", ORIGIN]);
-        }
-        command.args(&self.arguments).args(&self.folders);
-        let mut process = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the host runs");
-        let log = Arc::new(Mutex::new(String::new()));
-        let stderr = BufReader::new(process.stderr.take().expect("piped"));
-        let into = Arc::clone(&log);
-        std::thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                if std::env::var_os("REALM_TEST_LOG").is_some() {
-                    eprintln!("{line}");
-                }
-                let mut log = into.lock().expect("never poisoned");
-                log.push_str(&line);
-                log.push('\n');
-            }
-        });
-        let stdout = BufReader::new(process.stdout.take().expect("piped"));
-        let (mut admin, mut public) = (None, None);
-        for line in stdout.lines().map_while(Result::ok) {
-            if let Some(url) = line.strip_prefix("admin on ") {
-                admin = Some(url.to_owned());
-            }
-            if let Some(url) = line.strip_prefix("listening on ") {
-                public = Some(url.to_owned());
-                break;
-            }
-        }
-        let Some(public) = public else {
-            panic!(
-                "the host did not start:\n{}",
-                log.lock().expect("never poisoned")
-            )
-        };
-        let client = Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(60))
-            .build()
-            .expect("a client");
-        Host {
-            process,
-            public,
-            admin: admin.expect("printed first"),
-            client,
-            log,
-            options: self,
-            data,
-            _temporary: temporary,
-        }
-    }
-}
-
-async fn run(mut command: Command, arguments: &[&str]) -> std::process::Output {
-    command.args(arguments);
-    tokio::task::spawn_blocking(move || command.output())
-        .await
-        .expect("no panic")
-        .expect("the command runs")
-}
+use crate::options::run;
+use crate::{Answer, HostOptions, ORIGIN, eventually};
 
 /// A running host.
 #[derive(Debug)]
 pub struct Host {
-    process: Child,
+    pub(crate) process: Child,
     /// URL of its public socket.
     pub public: String,
     /// URL of its admin socket.
     pub admin: String,
-    client: Client,
-    log: Arc<Mutex<String>>,
-    options: HostOptions,
+    pub(crate) client: Client,
+    pub(crate) log: Arc<Mutex<String>>,
+    pub(crate) options: HostOptions,
     /// Its data folder.
     pub data: PathBuf,
-    _temporary: TempDir,
-}
-
-/// An answer, read to its end.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// Status code.
-    pub status: u16,
-    /// Headers by lower-case name.
-    pub headers: HashMap<String, String>,
-    /// The body.
-    pub body: Vec<u8>,
-}
-
-impl Answer {
-    /// The body as text.
-    #[must_use]
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    /// The body as JSON.
-    ///
-    /// # Panics
-    /// When it is none.
-    #[must_use]
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body)
-            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
-    }
-
-    /// A header's value; empty when it is not there.
-    #[must_use]
-    pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", String::as_str)
-    }
-
-    /// What `Realm-Generation` says.
-    ///
-    /// # Panics
-    /// When it says nothing.
-    #[must_use]
-    pub fn generation(&self) -> i64 {
-        self.header("realm-generation")
-            .parse()
-            .unwrap_or_else(|_| panic!("no generation: {self:?}"))
-    }
+    pub(crate) _temporary: TempDir,
 }
 
 impl Host {
@@ -526,47 +305,5 @@ impl Drop for Host {
         if std::thread::panicking() {
             eprintln!("--- log of {}\n{}", self.public, self.log());
         }
-    }
-}
-
-/// The target folder: the tests' own binary is below it.
-fn target() -> PathBuf {
-    let own = std::env::current_exe().expect("a running test");
-    own.ancestors()
-        .find(|folder| folder.join("plugins").is_dir())
-        .expect("`make plugins` has been run")
-        .to_owned()
-}
-
-/// The binary with gates: cargo builds it beside the tests.
-fn binary() -> PathBuf {
-    let own = std::env::current_exe().expect("a running test");
-    own.ancestors()
-        .nth(2)
-        .expect("cargo's layout")
-        .join("realm-under-test")
-}
-
-/// The folder with the guests that misbehave.
-fn guests() -> PathBuf {
-    let folder = target().join("test-guests");
-    let built = target().join("wasm32-wasip2/plugin/realm_test_guests.wasm");
-    static ONCE: std::sync::Once = std::sync::Once::new();
-    ONCE.call_once(|| {
-        std::fs::create_dir_all(&folder).expect("the target folder");
-        let temporary = folder.join(format!("{}.tmp", std::process::id()));
-        std::fs::copy(&built, &temporary).expect("`make guests` has been run");
-        std::fs::rename(temporary, folder.join("misbehave.wasm")).expect("the target folder");
-    });
-    folder
-}
-
-/// All hosts of all tests compile each plugin once.
-fn share_compiled_code(data: &Path) {
-    let shared = target().join("test-compiled");
-    std::fs::create_dir_all(&shared).expect("the target folder");
-    let link = data.join("compiled");
-    if !link.exists() {
-        std::os::unix::fs::symlink(shared, link).expect("a fresh data folder");
     }
 }

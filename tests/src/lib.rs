@@ -1,10 +1,33 @@
 //! Several real hosts over a real Postgres: what the tests in `tests/` are written with. Starts and stops processes, asks
 //! over HTTP, holds gates, and waits for conditions; it knows nothing of the host's insides.
 
+mod answer;
 mod host;
+mod options;
 mod postgres;
 mod wait;
 
-pub use self::host::{Answer, Host, HostOptions, ORIGIN, Storage};
-pub use self::postgres::Postgres;
+pub use self::answer::Answer;
+pub use self::host::Host;
+pub use self::options::{HostOptions, ORIGIN, Storage};
+pub use self::postgres::{Postgres, server};
 pub use self::wait::{distribution, eventually};
+
+/// Runs a test on SQLite and on Postgres.
+#[macro_export]
+macro_rules! on_both {
+    ($($name:ident)*) => {
+        $(mod $name {
+            #[tokio::test]
+            async fn sqlite() {
+                super::$name($crate::HostOptions::new($crate::Storage::Sqlite)).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                let postgres = $crate::server();
+                super::$name($crate::HostOptions::new($crate::Storage::Postgres(postgres.database().await))).await;
+            }
+        })*
+    };
+}

@@ -1,6 +1,6 @@
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -14,7 +14,15 @@ pub struct Postgres {
     folder: TempDir,
     port: u16,
     server: Option<Child>,
+    /// Ends the server and takes its folder away when this process is gone, however it went.
+    _guard: Child,
     databases: AtomicUsize,
+}
+
+/// The server that the tests of one binary share; each has a database of its own.
+pub fn server() -> &'static Postgres {
+    static SERVER: std::sync::OnceLock<Postgres> = std::sync::OnceLock::new();
+    SERVER.get_or_init(Postgres::start)
 }
 
 /// The user that the server runs as when the tests run as root, which PostgreSQL refuses to.
@@ -39,11 +47,13 @@ impl Postgres {
             .and_then(|socket| socket.local_addr())
             .expect("a free port")
             .port();
+        let _guard = guard(&folder);
         let mut postgres = Self {
             folder,
             port,
             server: None,
             databases: AtomicUsize::new(0),
+            _guard,
         };
         let mut initdb = postgres.program("initdb");
         initdb
@@ -71,11 +81,8 @@ impl Postgres {
     }
 
     fn program(&self, name: &str) -> Command {
-        let mut command = Command::new(find(name));
+        let mut command = unprivileged(&find(name));
         command.current_dir(self.folder.path()).stdin(Stdio::null());
-        if is_root() {
-            command.uid(NOBODY).gid(NOBODY);
-        }
         command
     }
 
@@ -140,7 +147,7 @@ impl Postgres {
         server.wait().expect("a process of ours");
         // Backends notice that their parent is gone; the shared memory must be free before the next start.
         let begun = Instant::now();
-        let alive = |pid: &str| std::path::Path::new("/proc").join(pid).exists();
+        let alive = |pid: &str| Path::new("/proc").join(pid).exists();
         while backends.split_whitespace().any(alive) && begun.elapsed() < Duration::from_secs(30) {
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -174,6 +181,33 @@ impl Drop for Postgres {
             let _ = server.wait();
         }
     }
+}
+
+/// A command that does not run as root.
+fn unprivileged(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    if is_root() {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command
+}
+
+/// A shell that waits for the end of its input, which is the end of this process, and then clears up.
+fn guard(folder: &TempDir) -> Child {
+    let script = r#"cat >/dev/null
+        pid=$(head -n 1 "$0/data/postmaster.pid" 2>/dev/null) && kill -QUIT "$pid" && while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+        rm -rf "$0""#;
+    let mut shell = unprivileged(Path::new("/bin/sh"));
+    shell
+        .current_dir("/")
+        .arg("-c")
+        .arg(script)
+        .arg(folder.path());
+    let shell = shell
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    shell.spawn().expect("a shell")
 }
 
 fn is_root() -> bool {

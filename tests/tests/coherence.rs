@@ -2,13 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use realm_tests::{Host, HostOptions, ORIGIN, Postgres, Storage, distribution, eventually};
+use realm_tests::{Host, HostOptions, ORIGIN, Postgres, Storage, distribution, eventually, server};
 use sqlx::{Connection, PgConnection};
-
-fn server() -> &'static Postgres {
-    static SERVER: std::sync::OnceLock<Postgres> = std::sync::OnceLock::new();
-    SERVER.get_or_init(Postgres::start)
-}
 
 /// Two hosts, and the database between them.
 async fn pair(with: impl Fn(HostOptions) -> HostOptions) -> (Host, Host, String) {

@@ -2,12 +2,7 @@
 
 use std::path::Path;
 
-use realm_tests::{Host, HostOptions, ORIGIN, Postgres, Storage, eventually};
-
-fn server() -> &'static Postgres {
-    static SERVER: std::sync::OnceLock<Postgres> = std::sync::OnceLock::new();
-    SERVER.get_or_init(Postgres::start)
-}
+use realm_tests::{Host, HostOptions, ORIGIN, Storage, eventually, server};
 
 fn write(folder: &Path, path: &str, text: &str) {
     let file = folder.join(path);
@@ -277,10 +272,11 @@ async fn the_command_line_works_with_and_without_a_host() {
             404,
             "exactly the folder's files"
         );
-        assert_eq!(
-            host.get("/r/a.ts").await.header("cache-status"),
-            "realm; hit"
-        );
+        eventually("a hit", || async {
+            let answer = host.get("/r/a.ts").await;
+            (answer.header("cache-status") == "realm; hit").then_some(())
+        })
+        .await;
         assert!(host.command(&["invalidate", realm]).await.status.success());
         assert_ne!(
             host.get("/r/a.ts").await.header("cache-status"),

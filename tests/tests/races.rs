@@ -3,13 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use realm_tests::{Answer, Host, HostOptions, Postgres, Storage, eventually};
+use realm_tests::{Answer, Host, HostOptions, Storage, eventually, server};
 use sqlx::{Connection, PgConnection, SqliteConnection};
-
-fn server() -> &'static Postgres {
-    static SERVER: std::sync::OnceLock<Postgres> = std::sync::OnceLock::new();
-    SERVER.get_or_init(Postgres::start)
-}
 
 /// The points at which a read can be held.
 const POINTS: [&str; 5] = [

@@ -1,24 +1,6 @@
 //! What one host does, on both databases: raw and transpiled files, probing, conditions, listings, errors.
 
-use realm_tests::{Answer, Host, HostOptions, ORIGIN, Postgres, Storage};
-
-/// Runs a test on SQLite and on Postgres.
-macro_rules! on_both {
-    ($($name:ident)*) => {
-        $(mod $name {
-            #[tokio::test]
-            async fn sqlite() {
-                super::$name(super::HostOptions::new(super::Storage::Sqlite)).await;
-            }
-
-            #[tokio::test]
-            async fn postgres() {
-                let postgres = super::server();
-                super::$name(super::HostOptions::new(super::Storage::Postgres(postgres.database().await))).await;
-            }
-        })*
-    };
-}
+use realm_tests::{Answer, HostOptions, ORIGIN, on_both};
 
 on_both! {
     files_are_served_raw_and_transpiled
@@ -31,41 +13,12 @@ on_both! {
     deeply_nested_sources_are_transpiled
     bad_paths_and_bodies_are_refused
     folders_are_listed
-    two_realms_with_the_same_file_and_other_siblings
-    what_a_specifier_means_is_part_of_what_was_read
-    hits_ask_nothing_and_unchanged_bytes_need_no_call
-    what_was_made_is_found_again_after_a_restart
-    settings_of_a_realm_are_obeyed_and_a_mistake_keeps_the_last_good_ones
     a_generation_can_be_waited_for
     a_stopping_host_finishes_what_it_has_begun
 }
 
-fn server() -> &'static Postgres {
-    static SERVER: std::sync::OnceLock<Postgres> = std::sync::OnceLock::new();
-    SERVER.get_or_init(Postgres::start)
-}
-
-async fn with_realm(options: HostOptions) -> (Host, String) {
-    let host = options.start().await;
-    let realm = host.create("/r/").await;
-    (host, realm)
-}
-
-fn errors(answer: &Answer) -> Vec<serde_json::Value> {
-    assert_eq!(
-        answer.header("content-type"),
-        "application/vnd.api+json",
-        "{}",
-        answer.text()
-    );
-    answer.json()["errors"]
-        .as_array()
-        .cloned()
-        .expect("an error document")
-}
-
 async fn files_are_served_raw_and_transpiled(options: HostOptions) {
-    let (host, realm) = with_realm(options).await;
+    let (host, realm) = options.with_realm().await;
     let written = host
         .put(&format!("{realm}a.ts"), "export const one: number = 1;\n")
         .await;
@@ -127,10 +80,10 @@ async fn files_are_served_raw_and_transpiled(options: HostOptions) {
 }
 
 async fn extensions_are_tried_in_order_and_the_answer_names_the_file(options: HostOptions) {
-    let (host, realm) = with_realm(options).await;
+    let (host, realm) = options.with_realm().await;
     let missing = host.get(&format!("{realm}foo")).await;
     assert_eq!(
-        (missing.status, errors(&missing)[0]["code"].as_str()),
+        (missing.status, missing.errors()[0]["code"].as_str()),
         (404, Some("not-found"))
     );
     host.put(&format!("{realm}foo.js"), "export default 'js';\n")
@@ -162,7 +115,7 @@ async fn extensions_are_tried_in_order_and_the_answer_names_the_file(options: Ho
 }
 
 async fn maps_and_assets_stand_beside_the_output(options: HostOptions) {
-    let (host, realm) = with_realm(options).await;
+    let (host, realm) = options.with_realm().await;
     host.put(&format!("{realm}a.ts"), "export const one: number = 1;\n")
         .await;
     let map = host.get(&format!("{realm}a.ts.map")).await;
@@ -188,7 +141,7 @@ async fn maps_and_assets_stand_beside_the_output(options: HostOptions) {
 }
 
 async fn conditions_are_judged_as_http_says(options: HostOptions) {
-    let (host, realm) = with_realm(options).await;
+    let (host, realm) = options.with_realm().await;
     let path = format!("{realm}a.ts");
     let tag = host
         .put(&path, "export {};\n")
@@ -249,7 +202,7 @@ async fn conditions_are_judged_as_http_says(options: HostOptions) {
 }
 
 async fn writes_tell_what_they_did(options: HostOptions) {
-    let (host, realm) = with_realm(options).await;
+    let (host, realm) = options.with_realm().await;
     let path = format!("{realm}a.txt");
     let first = host.put(&path, "one").await;
     let same = host.put(&path, "one").await;
@@ -310,7 +263,7 @@ async fn writes_tell_what_they_did(options: HostOptions) {
 }
 
 async fn a_multi_file_write_is_all_or_nothing(options: HostOptions) {
-    let (host, realm) = with_realm(options).await;
+    let (host, realm) = options.with_realm().await;
     let operation = |op: &str, href: &str, content: &str| serde_json::json!({ "op": op, "href": href, "data": { "type": "source", "attributes": { "content": content } } });
     let atomic = |operations: Vec<serde_json::Value>| {
         let body = serde_json::json!({ "atomic:operations": operations });
@@ -367,7 +320,7 @@ async fn a_multi_file_write_is_all_or_nothing(options: HostOptions) {
     ] {
         let refused = atomic(operations).await;
         assert_eq!(refused.status, status, "{}", refused.text());
-        assert!(!errors(&refused).is_empty());
+        assert!(!refused.errors().is_empty());
     }
     let kept = host.get(&format!("{realm}a.txt")).await;
     assert_eq!((kept.text().as_str(), kept.generation()), ("a", 2));
@@ -385,7 +338,7 @@ async fn a_multi_file_write_is_all_or_nothing(options: HostOptions) {
 }
 
 async fn a_failed_transpile_names_the_place(options: HostOptions) {
-    let (host, realm) = with_realm(options).await;
+    let (host, realm) = options.with_realm().await;
     host.put(
         &format!("{realm}bad.ts"),
         "export const ok = 1;\nexport const = ;\n",
@@ -394,7 +347,7 @@ async fn a_failed_transpile_names_the_place(options: HostOptions) {
     for _ in 0..2 {
         let answer = host.get(&format!("{realm}bad.ts")).await;
         assert_eq!(answer.status, 406);
-        let error = &errors(&answer)[0];
+        let error = &answer.errors()[0];
         assert_eq!(
             (error["status"].as_str(), error["source"]["path"].as_str()),
             (Some("406"), Some("bad.ts"))
@@ -421,7 +374,7 @@ async fn a_failed_transpile_names_the_place(options: HostOptions) {
         .await;
     let answer = host.get(&format!("{realm}style.scss")).await;
     assert_eq!(
-        (answer.status, errors(&answer)[0]["source"]["line"].as_u64()),
+        (answer.status, answer.errors()[0]["source"]["line"].as_u64()),
         (406, Some(1)),
         "{}",
         answer.text()
@@ -436,7 +389,7 @@ async fn a_failed_transpile_names_the_place(options: HostOptions) {
 }
 
 async fn deeply_nested_sources_are_transpiled(options: HostOptions) {
-    let (host, realm) = with_realm(options).await;
+    let (host, realm) = options.with_realm().await;
     for depth in [100, 400, 1000] {
         let nested = format!(
             "export const deep: unknown = {}1{};\n",
@@ -450,18 +403,17 @@ async fn deeply_nested_sources_are_transpiled(options: HostOptions) {
 }
 
 async fn bad_paths_and_bodies_are_refused(options: HostOptions) {
-    let (host, realm) = with_realm(
-        options
-            .with("max-file-bytes", "10KiB")
-            .with("max-body-bytes", "20KiB"),
-    )
-    .await;
+    let (host, realm) = options
+        .with("max-file-bytes", "10KiB")
+        .with("max-body-bytes", "20KiB")
+        .with_realm()
+        .await;
     for path in ["a//b", "a%00b", "a%5Cb", "%2A", &"x".repeat(1025), "%FF"] {
         let answer = host
             .send(host.request("PUT", &format!("{realm}{path}")).body("x"))
             .await;
         assert_eq!(answer.status, 400, "{path}");
-        errors(&answer);
+        assert!(!answer.errors().is_empty());
     }
     assert_eq!(
         host.raw(&format!("GET {realm}a/%2e%2e/b HTTP/1.1")).await,
@@ -493,7 +445,7 @@ async fn bad_paths_and_bodies_are_refused(options: HostOptions) {
         )
         .await;
     assert_eq!(
-        (answer.status, errors(&answer)[0]["code"].as_str()),
+        (answer.status, answer.errors()[0]["code"].as_str()),
         (413, Some("too-large"))
     );
     let large = serde_json::json!({ "atomic:operations": [], "padding": "x".repeat(20 << 10) });
@@ -544,7 +496,7 @@ async fn bad_paths_and_bodies_are_refused(options: HostOptions) {
 }
 
 async fn folders_are_listed(options: HostOptions) {
-    let (host, realm) = with_realm(options).await;
+    let (host, realm) = options.with_realm().await;
     for path in ["a.txt", "d/b.txt", "d/e/c.txt", "d2/x.txt"] {
         host.put(&format!("{realm}{path}"), path).await;
     }
@@ -586,259 +538,8 @@ async fn folders_are_listed(options: HostOptions) {
     );
 }
 
-async fn two_realms_with_the_same_file_and_other_siblings(options: HostOptions) {
-    let (host, one) = with_realm(options).await;
-    let two = host.create("/two/").await;
-    for (realm, colour) in [(&one, "red"), (&two, "blue")] {
-        host.put(
-            &format!("{realm}main.scss"),
-            "@use 'theme'; a { color: theme.$c }\n",
-        )
-        .await;
-        host.put(&format!("{realm}_theme.scss"), format!("$c: {colour};\n"))
-            .await;
-    }
-    for _ in 0..2 {
-        assert!(
-            host.get(&format!("{one}main.scss"))
-                .await
-                .text()
-                .contains("red")
-        );
-        assert!(
-            host.get(&format!("{two}main.scss"))
-                .await
-                .text()
-                .contains("blue")
-        );
-    }
-    assert_eq!(host.guest_calls("scss").await, 2);
-    host.put(&format!("{two}_theme.scss"), "$c: red;\n").await;
-    assert!(
-        host.get(&format!("{two}main.scss"))
-            .await
-            .text()
-            .contains("red")
-    );
-    assert_eq!(
-        host.guest_calls("scss").await,
-        2,
-        "the same bytes and the same reads: nothing new to make"
-    );
-    host.put(&format!("{one}theme.scss"), "$c: green;\n").await;
-    let overtaken = host.get(&format!("{one}main.scss")).await;
-    assert!(
-        overtaken.text().contains("green"),
-        "a probe that found nothing is part of the read set: {}",
-        overtaken.text()
-    );
-}
-
-async fn what_a_specifier_means_is_part_of_what_was_read(options: HostOptions) {
-    let (host, one) = with_realm(options).await;
-    let two = host.create("/two/").await;
-    for realm in [&one, &two] {
-        host.put(&format!("{realm}x.misbehave"), "read lit ../r/own.txt\n")
-            .await;
-    }
-    host.put(&format!("{one}own.txt"), "of the first").await;
-    // The second has no mapping: `lit` is outside, and what comes of that is for nobody to keep.
-    let bare = host.get(&format!("{two}x.misbehave")).await.text();
-    assert!(
-        bare.contains("outside") && bare.contains("of the first"),
-        "{bare}"
-    );
-    host.put(&format!("{one}lit.txt"), "the library").await;
-    host.put(
-        &format!("{one}realm.json"),
-        r#"{ "imports": { "lit": "./lit.txt" } }"#,
-    )
-    .await;
-    let mapped = host.get(&format!("{one}x.misbehave")).await.text();
-    assert!(mapped.contains("the library"), "{mapped}");
-    host.put(&format!("{one}other.txt"), "another library")
-        .await;
-    host.put(
-        &format!("{one}realm.json"),
-        r#"{ "imports": { "lit": "./other.txt" } }"#,
-    )
-    .await;
-    let mapped = host.get(&format!("{one}x.misbehave")).await.text();
-    assert!(mapped.contains("another library"), "{mapped}");
-    host.put(&format!("{two}lit.txt"), "its own library").await;
-    host.put(
-        &format!("{two}realm.json"),
-        r#"{ "imports": { "lit": "./lit.txt" } }"#,
-    )
-    .await;
-    let mapped = host.get(&format!("{two}x.misbehave")).await.text();
-    assert!(mapped.contains("its own library"), "{mapped}");
-    host.put(&format!("{one}own.txt"), "changed in the first")
-        .await;
-    let foreign = host.get(&format!("{two}x.misbehave")).await.text();
-    assert!(
-        foreign.contains("changed in the first"),
-        "a read of another realm is followed too: {foreign}"
-    );
-}
-
-async fn hits_ask_nothing_and_unchanged_bytes_need_no_call(options: HostOptions) {
-    let (host, realm) = with_realm(options).await;
-    const MODULES: usize = 1000;
-    let operations: Vec<_> = (0..MODULES)
-        .map(|n| serde_json::json!({ "op": "add", "href": format!("m{n}.ts"), "data": { "type": "source", "attributes": { "content": format!("export const n: number = {n};\n") } } }))
-        .collect();
-    let body = serde_json::json!({ "atomic:operations": operations });
-    assert_eq!(
-        host.send(
-            host.request("POST", &format!("{realm}_atomic"))
-                .body(body.to_string())
-        )
-        .await
-        .status,
-        201
-    );
-    let mut misses = 0;
-    for n in 0..MODULES {
-        let answer = host.get(&format!("{realm}m{n}.ts")).await;
-        misses += usize::from(answer.header("cache-status") == "realm; fwd=miss; stored");
-    }
-    assert_eq!(
-        (misses, host.guest_calls("typescript").await),
-        (MODULES, MODULES as u64)
-    );
-    assert_eq!(
-        host.get(&format!("{realm}m7.ts"))
-            .await
-            .header("cache-status"),
-        "realm; hit"
-    );
-    let invalidated = host
-        .send(host.request("POST", &format!("{realm}_invalidate")))
-        .await;
-    assert_eq!(invalidated.status, 204);
-    for n in 0..MODULES {
-        let answer = host.get(&format!("{realm}m{n}.ts")).await;
-        assert_eq!(
-            answer.header("cache-status"),
-            "realm; fwd=miss; stored; detail=derivation"
-        );
-        assert!(answer.text().contains(&format!("n = {n};")));
-    }
-    assert_eq!(
-        host.guest_calls("typescript").await,
-        MODULES as u64,
-        "not one more call"
-    );
-    assert_eq!(
-        host.get(&format!("{realm}m7.ts"))
-            .await
-            .header("cache-status"),
-        "realm; hit"
-    );
-}
-
-async fn what_was_made_is_found_again_after_a_restart(options: HostOptions) {
-    let data = tempfile::tempdir().unwrap();
-    let options = options.in_folder(data.path());
-    let (host, realm) = with_realm(options.clone()).await;
-    host.put(&format!("{realm}a.ts"), "export const one: number = 1;\n")
-        .await;
-    host.put(
-        &format!("{realm}main.scss"),
-        "@use 'theme'; a { color: theme.$c }\n",
-    )
-    .await;
-    host.put(&format!("{realm}_theme.scss"), "$c: red;\n").await;
-    let (script, style) = (
-        host.get(&format!("{realm}a.ts")).await,
-        host.get(&format!("{realm}main.scss")).await,
-    );
-    assert!(host.stop().await, "a clean end");
-    let host = options.start().await;
-    let (again, style_again) = (
-        host.get(&format!("{realm}a.ts")).await,
-        host.get(&format!("{realm}main.scss")).await,
-    );
-    assert_eq!(
-        (again.text(), again.header("etag")),
-        (script.text(), script.header("etag"))
-    );
-    assert_eq!(
-        (style_again.text(), style_again.header("etag")),
-        (style.text(), style.header("etag"))
-    );
-    assert_eq!(
-        again.header("cache-status"),
-        "realm; fwd=miss; stored; detail=derivation"
-    );
-    assert_eq!(
-        host.guest_calls("typescript").await + host.guest_calls("scss").await,
-        0
-    );
-}
-
-async fn settings_of_a_realm_are_obeyed_and_a_mistake_keeps_the_last_good_ones(
-    options: HostOptions,
-) {
-    let (host, realm) = with_realm(options).await;
-    host.put(&format!("{realm}foo.js"), "export default 'js';\n")
-        .await;
-    host.put(&format!("{realm}foo.ts"), "export default 'ts';\n")
-        .await;
-    assert_eq!(
-        host.get(&format!("{realm}foo"))
-            .await
-            .header("content-location"),
-        "/r/foo.ts"
-    );
-    host.put(
-        &format!("{realm}realm.json"),
-        r#"{ "extensions": [".js", ".ts"], "cacheControl": "max-age=60" }"#,
-    )
-    .await;
-    let answer = host.get(&format!("{realm}foo")).await;
-    assert_eq!(
-        (
-            answer.header("content-location"),
-            answer.header("cache-control")
-        ),
-        ("/r/foo.js", "public, max-age=60")
-    );
-    host.put(&format!("{realm}realm.json"), r#"{ "extensions": 7 }"#)
-        .await;
-    assert_eq!(
-        host.get(&format!("{realm}foo"))
-            .await
-            .header("content-location"),
-        "/r/foo.js",
-        "the last good settings stay"
-    );
-    assert!(
-        host.log().contains("realm.json:1:"),
-        "and the log says where the mistake is"
-    );
-    host.put(
-        &format!("{realm}realm.json"),
-        r#"{ "plugins": { ".ts": "nobody" } }"#,
-    )
-    .await;
-    let answer = host.get(&format!("{realm}foo.ts")).await;
-    assert_eq!(
-        (answer.status, errors(&answer)[0]["source"]["path"].as_str()),
-        (406, Some("realm.json"))
-    );
-    host.delete(&format!("{realm}realm.json")).await;
-    assert_eq!(
-        host.get(&format!("{realm}foo"))
-            .await
-            .header("content-location"),
-        "/r/foo.ts"
-    );
-}
-
 async fn a_generation_can_be_waited_for(options: HostOptions) {
-    let (host, realm) = with_realm(options.with("generation-wait", "100ms")).await;
+    let (host, realm) = options.with("generation-wait", "100ms").with_realm().await;
     let written = host.put(&format!("{realm}a.txt"), "a").await.generation();
     let ask = |generation: String| {
         host.send(
@@ -853,7 +554,7 @@ async fn a_generation_can_be_waited_for(options: HostOptions) {
 }
 
 async fn a_stopping_host_finishes_what_it_has_begun(options: HostOptions) {
-    let (host, realm) = with_realm(options.with("drain", "300ms")).await;
+    let (host, realm) = options.with("drain", "300ms").with_realm().await;
     host.put(&format!("{realm}spin.misbehave"), "spin\n").await;
     host.put(&format!("{realm}a.txt"), "a").await;
     host.close_gate("blob-read", "").await;

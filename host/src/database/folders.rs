@@ -1,7 +1,12 @@
-//! What a bootstrap realm's folder and its realm last agreed on.
+//! Bootstrap realms' folders: what a folder and its realm last agreed on, and who follows it.
+
+use std::sync::Arc;
+
+use sqlx::ConnectOptions as _;
+use sqlx::postgres::PgConnection;
 
 use super::files::blob_hash;
-use super::{Database, DatabaseError, Transaction, on, within};
+use super::{Database, DatabaseError, Transaction, lock_key, on, postgres_options, within};
 use crate::realm::{BlobHash, LocalPath, RealmId};
 
 impl Database {
@@ -62,5 +67,64 @@ impl Transaction {
             }
         }
         Ok(())
+    }
+}
+
+/// Says which replica follows a folder: an advisory lock on a connection of its own. On an embedded database there is
+/// nobody to exclude.
+#[derive(Debug)]
+pub struct FolderLock {
+    url: Option<String>,
+    key: i64,
+    connection: Arc<tokio::sync::Mutex<Option<PgConnection>>>,
+}
+
+impl FolderLock {
+    /// Of a folder by its absolute path; `url` is the Postgres, if that is what the database is.
+    #[must_use]
+    pub fn new(url: Option<&str>, folder: &str) -> Self {
+        Self {
+            url: url.map(str::to_owned),
+            key: lock_key(&format!("folder|{folder}")),
+            connection: Arc::default(),
+        }
+    }
+
+    /// Takes the lock, if nobody has it.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn try_take(&mut self) -> Result<bool, DatabaseError> {
+        let Some(url) = &self.url else {
+            return Ok(true);
+        };
+        let mut connection = postgres_options(url)?
+            .application_name("realm folder")
+            .connect()
+            .await?;
+        let taken: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
+            .bind(self.key)
+            .fetch_one(&mut connection)
+            .await?;
+        if taken {
+            *self.connection.lock().await = Some(connection);
+        }
+        Ok(taken)
+    }
+
+    /// Whether the connection, and with it the lock, is still there.
+    pub fn is_held(&self) -> impl Future<Output = bool> + Send + 'static {
+        let (embedded, connection) = (self.url.is_none(), Arc::clone(&self.connection));
+        async move {
+            let mut connection = connection.lock().await;
+            let held = match connection.as_mut() {
+                Some(open) => sqlx::query("SELECT 1").execute(open).await.is_ok(),
+                None => embedded,
+            };
+            if !held {
+                *connection = None;
+            }
+            held
+        }
     }
 }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, SqlitePool};
@@ -20,6 +21,7 @@ pub use self::changes::{ChangeRow, Changes};
 pub use self::derivations::{DerivationRow, NewDerivation, Part};
 pub use self::error::DatabaseError;
 pub use self::files::{FileRow, Looked};
+pub use self::folders::FolderLock;
 pub use self::realms::{Generations, NewRealm, RealmKind, RealmRow, WriteTarget};
 
 /// Runs one body for either dialect; `$c` is the pool, or the connection of a transaction.
@@ -193,6 +195,16 @@ pub(crate) fn postgres_options(url: &str) -> Result<PgConnectOptions, DatabaseEr
     Ok(options.application_name("realm"))
 }
 
+/// The key of the advisory lock of something by its name: the first 8 bytes of its SHA-256, big-endian, signed. For a
+/// realm's URL that is the reference system's write lock, so both exclude each other on one database.
+fn lock_key(name: &str) -> i64 {
+    let digest = Sha256::digest(name);
+    let (head, _) = digest
+        .split_first_chunk::<8>()
+        .expect("a SHA-256 has 32 bytes");
+    i64::from_be_bytes(*head)
+}
+
 /// Waits for a statement no longer than `limit`: a peer that went without a word would hold its reader for minutes.
 ///
 /// # Errors
@@ -221,4 +233,18 @@ fn placeholders(first: usize, count: usize) -> String {
         .map(|number| format!("${number}"))
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lock_key;
+
+    #[test]
+    fn the_lock_key_is_the_reference_systems() {
+        // printf 'http://localhost:4201/test/' | sha256sum | head -c 16, as a signed 64-bit number.
+        assert_eq!(
+            lock_key("http://localhost:4201/test/"),
+            -7_557_974_634_654_515_000
+        );
+    }
 }

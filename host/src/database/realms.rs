@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
-use super::{Database, DatabaseError, Transaction, now, on, within};
+use super::{Database, DatabaseError, Transaction, lock_key, now, on, within};
 use crate::realm::{BlobHash, Generation, RealmId, RealmUrl};
 
 /// What a realm is made from.
@@ -93,16 +91,6 @@ pub struct WriteTarget {
     pub tree: i64,
 }
 
-/// The key of a realm's write lock: the first 8 bytes of the URL's SHA-256, big-endian, signed, as in the reference
-/// system, so that both exclude each other on one database.
-fn lock_key(url: &RealmUrl) -> i64 {
-    let digest = Sha256::digest(url.as_str());
-    let (head, _) = digest
-        .split_first_chunk::<8>()
-        .expect("a SHA-256 has 32 bytes");
-    i64::from_be_bytes(*head)
-}
-
 impl Database {
     /// The registry's generation and every realm that is not deleted.
     ///
@@ -177,7 +165,7 @@ impl Database {
                 .execute(&mut **postgres)
                 .await?;
             let locked = sqlx::query("SELECT pg_advisory_xact_lock($1)")
-                .bind(lock_key(url))
+                .bind(lock_key(url.as_str()))
                 .execute(&mut **postgres)
                 .await;
             if let Err(sqlx::Error::Database(error)) = &locked
@@ -295,19 +283,4 @@ impl Transaction {
         within!(self, c => sqlx::query("UPDATE realms SET settings = $2 WHERE id = $1").bind(realm.0).bind(bytes).execute(c).await.map(drop))?;
         Ok(())
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::lock_key;
-    use crate::realm::RealmUrl;
-
-    #[test]
-    fn the_lock_key_is_the_reference_systems() {
-        // printf 'http://localhost:4201/test/' | sha256sum | head -c 16, as a signed 64-bit number.
-        let url = RealmUrl::parse("http://localhost:4201/test/").unwrap();
-        assert_eq!(lock_key(&url), KEY);
-    }
-
-    const KEY: i64 = -7_557_974_634_654_515_000;
 }

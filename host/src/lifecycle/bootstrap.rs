@@ -2,14 +2,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-use sqlx::ConnectOptions as _;
-use sqlx::postgres::PgConnection;
 use tracing::{info, warn};
 
 use super::folder::Folder;
 use super::{CreateError, Lifecycle};
-use crate::database::{DatabaseError, RealmKind, postgres_options};
+use crate::database::{DatabaseError, FolderLock, RealmKind};
 use crate::realm::RealmUrl;
 use crate::registry::Mounted;
 
@@ -142,62 +139,6 @@ async fn keep_following(mut follower: Folder, mut lock: FolderLock, mut mine: bo
             info!(folder = %follower.path().display(), "following the folder now");
         } else {
             tokio::time::sleep(RETRY).await;
-        }
-    }
-}
-
-/// Says which replica follows a folder: an advisory lock on a connection of its own. On an embedded database there is
-/// nobody to exclude.
-struct FolderLock {
-    url: Option<String>,
-    key: i64,
-    connection: Arc<tokio::sync::Mutex<Option<PgConnection>>>,
-}
-
-impl FolderLock {
-    fn new(url: Option<&str>, folder: &str) -> Self {
-        let digest = Sha256::digest(format!("folder|{folder}"));
-        let (head, _) = digest
-            .split_first_chunk::<8>()
-            .expect("a SHA-256 has 32 bytes");
-        Self {
-            url: url.map(str::to_owned),
-            key: i64::from_be_bytes(*head),
-            connection: Arc::default(),
-        }
-    }
-
-    async fn try_take(&mut self) -> Result<bool, DatabaseError> {
-        let Some(url) = &self.url else {
-            return Ok(true);
-        };
-        let mut connection = postgres_options(url)?
-            .application_name("realm folder")
-            .connect()
-            .await?;
-        let taken: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
-            .bind(self.key)
-            .fetch_one(&mut connection)
-            .await?;
-        if taken {
-            *self.connection.lock().await = Some(connection);
-        }
-        Ok(taken)
-    }
-
-    /// Whether the connection, and with it the lock, is still there.
-    fn is_held(&self) -> impl Future<Output = bool> + Send + 'static {
-        let (embedded, connection) = (self.url.is_none(), Arc::clone(&self.connection));
-        async move {
-            let mut connection = connection.lock().await;
-            let held = match connection.as_mut() {
-                Some(open) => sqlx::query("SELECT 1").execute(open).await.is_ok(),
-                None => embedded,
-            };
-            if !held {
-                *connection = None;
-            }
-            held
         }
     }
 }
