@@ -1,4 +1,4 @@
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -38,7 +38,6 @@ impl Floor {
 pub struct Floors {
     realm: Floor,
     slots: Box<[Floor]>,
-    hasher: std::hash::RandomState,
     /// Tells these floors from those of the same realm mounted at another time.
     number: u64,
 }
@@ -50,15 +49,16 @@ impl Default for Floors {
         Self {
             realm: Floor::default(),
             slots: (0..SLOTS).map(|_| Floor::default()).collect(),
-            hasher: std::hash::RandomState::new(),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
         }
     }
 }
 
 impl Floors {
+    /// The same in every process, so that whoever shares a slot does so every time.
     fn slot(&self, path: &str) -> usize {
-        usize::try_from(self.hasher.hash_one(path)).unwrap_or(0) % SLOTS
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(path);
+        usize::try_from(hash % SLOTS as u64).unwrap_or(0)
     }
 
     /// Raises the floor of a path, and of each alias that it may take over or leave; of the whole realm for `None`.

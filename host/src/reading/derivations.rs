@@ -84,14 +84,7 @@ impl Run<'_> {
             return Ok(false);
         };
         for entry in entries {
-            let Some(found) = &entry.found else { continue };
-            self.stamp.add(&found.stamp);
-            if entry.realm == self.realm.id {
-                self.read_at.push(found.read_at);
-            } else {
-                self.foreign(entry.realm);
-            }
-            self.reads.push(entry);
+            self.take_read(entry);
         }
         Ok(true)
     }

@@ -345,24 +345,23 @@ impl<'a> Run<'a> {
     /// Takes over what a call has read, after what was `known` when it began.
     fn take(&mut self, call: &InFlight, known: usize) {
         for read in call.reads().into_iter().skip(known) {
-            let Some(found) = &read.found else { continue };
-            self.stamp.add(&found.stamp);
-            if read.realm == self.realm.id {
-                self.read_at.push(found.read_at);
-            } else {
-                self.foreign(read.realm);
-            }
-            self.reads.push(read);
+            self.take_read(read);
         }
         self.untold |= call.untold.load(Ordering::SeqCst);
     }
 
-    /// Notes that the outcome depends on another realm, whose lease a hit has to judge too.
-    pub(super) fn foreign(&mut self, realm: RealmId) {
-        let known = self.foreign.iter().any(|mounted| mounted.id == realm);
-        if !known && let Some(mounted) = self.reader.0.registry.by_id(realm) {
-            self.foreign.push(mounted);
+    /// Makes a read one of this flight's own.
+    pub(super) fn take_read(&mut self, read: ReadEntry) {
+        let Some(found) = &read.found else { return };
+        self.stamp.add(&found.stamp);
+        if read.realm == self.realm.id {
+            self.read_at.push(found.read_at);
+        } else if !self.foreign.iter().any(|mounted| mounted.id == read.realm) {
+            // The outcome depends on another realm, whose lease a hit has to judge too.
+            self.foreign
+                .extend(self.reader.0.registry.by_id(read.realm));
         }
+        self.reads.push(read);
     }
 
     /// Sees to it that everything read belongs together: all of it was so at the newest generation that was seen.
