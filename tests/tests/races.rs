@@ -365,3 +365,21 @@ async fn a_file_that_changes_again_and_again_is_answered_in_the_end_or_turned_aw
     assert_eq!(answer.json()["errors"][0]["code"], "overtaken");
     host.running(0).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_that_began_before_a_write_is_not_joined_after_it() {
+    let host = start().await;
+    host.put("/r/a.txt", "old").await;
+    host.close_gate("path-read", "a.txt").await;
+    let caller = tokio::spawn(host.request("GET", "/r/a.txt").send());
+    host.at_gate("path-read", 1).await;
+    let written = host.put("/r/a.txt", "new").await.generation();
+    let joiner = tokio::spawn(host.request("GET", "/r/a.txt").send());
+    // It looks for itself: whoever joined the first look would not come here.
+    host.at_gate("path-read", 2).await;
+    host.open_gate("path-read").await;
+    let (caller, joiner) = (answer(&host, caller).await, answer(&host, joiner).await);
+    assert!(caller.text() == "new" || caller.generation() < written);
+    assert_eq!(joiner.text(), "new");
+    assert!(joiner.generation() >= written);
+}
