@@ -1,5 +1,5 @@
 //! Named points at which a test can hold this host, so that races are shown without sleeps. Compiled only with the
-//! `gates` feature, and controlled over the admin socket.
+//! `under-test` feature, and controlled over the admin socket.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

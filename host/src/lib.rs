@@ -4,12 +4,15 @@
 //! `registry` knows the realms; `plugins` runs guests; `cache` holds bytes; `changes` learns what has changed;
 //! `database` has the only SQL; `realm` says what a realm is.
 
+#[macro_use]
+mod mutants;
+
 pub mod cache;
 pub mod changes;
 pub mod cli;
 pub mod config;
 pub mod database;
-#[cfg(feature = "gates")]
+#[cfg(feature = "under-test")]
 pub mod gates;
 pub mod host;
 pub mod http;

@@ -11,6 +11,9 @@ use crate::Host;
 /// The origin that every host of a test has: which of them is asked must not matter.
 pub const ORIGIN: &str = "http://realm.test";
 
+/// Variables of this process that hosts see; all other settings are a test's own.
+const KEPT: [&str; 2] = ["REALM_LOG", "REALM_MUTANT"];
+
 /// Where a host keeps its data.
 #[derive(Clone, Debug)]
 pub enum Storage {
@@ -27,6 +30,7 @@ pub struct HostOptions {
     arguments: Vec<String>,
     folders: Vec<PathBuf>,
     data: Option<PathBuf>,
+    mutant: Option<String>,
 }
 
 impl HostOptions {
@@ -38,6 +42,7 @@ impl HostOptions {
             arguments: Vec::new(),
             folders: Vec::new(),
             data: None,
+            mutant: None,
         }
     }
 
@@ -46,6 +51,13 @@ impl HostOptions {
     pub fn with(mut self, setting: &str, value: &str) -> Self {
         self.arguments
             .extend([format!("--{setting}"), value.to_owned()]);
+        self
+    }
+
+    /// With a guard taken away: one of `tests/mutants.txt`.
+    #[must_use]
+    pub fn mutant(mut self, name: &str) -> Self {
+        self.mutant = Some(name.to_owned());
         self
     }
 
@@ -66,8 +78,8 @@ impl HostOptions {
     /// The command without a subcommand.
     pub(crate) fn command(&self, data: &Path) -> Command {
         let mut command = Command::new(binary());
-        for (name, _) in
-            std::env::vars().filter(|(name, _)| name.starts_with("REALM_") && name != "REALM_LOG")
+        for (name, _) in std::env::vars()
+            .filter(|(name, _)| name.starts_with("REALM_") && !KEPT.contains(&name.as_str()))
         {
             command.env_remove(name);
         }
@@ -76,6 +88,9 @@ impl HostOptions {
             .arg(data)
             .current_dir(data)
             .stdin(Stdio::null());
+        if let Some(name) = &self.mutant {
+            command.env("REALM_MUTANT", name);
+        }
         if let Storage::Postgres(url) = &self.storage {
             command.args(["--database-url", url]);
         }

@@ -1,8 +1,12 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-/// How long a condition may take to come about: generous, since it bounds only a failure.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a condition may take to come about: generous, since it bounds only a failure. `REALM_TEST_PATIENCE` (seconds)
+/// is for whoever expects failures.
+fn patience() -> Duration {
+    let seconds = std::env::var("REALM_TEST_PATIENCE").ok();
+    Duration::from_secs(seconds.and_then(|text| text.parse().ok()).unwrap_or(30))
+}
 
 /// Polls until `check` gives something.
 ///
@@ -17,7 +21,7 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(
         if let Some(value) = check().await {
             return value;
         }
-        assert!(begun.elapsed() < PATIENCE, "waited in vain for: {what}");
+        assert!(begun.elapsed() < patience(), "waited in vain for: {what}");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }

@@ -135,14 +135,8 @@ impl<K: Eq + Hash + Clone + Weigh, V: Weigh> ByteCache<K, V> {
         self.cache.get(&(realm, key.clone()))
     }
 
-    /// Keeps a value, unless `current` says, once it is in its place, that it is stale by now.
-    pub fn insert(
-        &self,
-        realm: RealmId,
-        key: K,
-        value: V,
-        current: impl Fn(&V) -> bool,
-    ) -> Cached<V> {
+    /// Keeps a value. Whether it is current is compared when it is asked for, so it need not be when it comes.
+    pub fn insert(&self, realm: RealmId, key: K, value: V) -> Cached<V> {
         let weight = value.weight() + key.weight() + size_of::<(RealmId, K, Held<V>)>();
         let usage = self.usage_of(realm);
         usage.fetch_add(weight, Ordering::Relaxed);
@@ -151,12 +145,7 @@ impl<K: Eq + Hash + Clone + Weigh, V: Weigh> ByteCache<K, V> {
             weight,
             usage,
         }));
-        // Stored first and judged after: an invalidation that comes in between finds the entry or is found by the check.
-        self.cache.insert((realm, key.clone()), cached.clone());
-        if !current(&cached) {
-            self.cache
-                .remove_if(&(realm, key), |stored| Arc::ptr_eq(&stored.0, &cached.0));
-        }
+        self.cache.insert((realm, key), cached.clone());
         cached
     }
 
@@ -180,6 +169,8 @@ impl<K: Eq + Hash + Clone + Weigh, V: Weigh> ByteCache<K, V> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use super::{ByteCache, Weigh};
     use crate::realm::RealmId;
 
@@ -201,7 +192,7 @@ mod tests {
     fn the_bound_holds_under_ten_times_as_many_bytes() {
         let cache = ByteCache::new(4 * KIB * KIB);
         for number in 0..10 * KIB {
-            cache.insert(RealmId(1), number, vec![0; 4 * KIB], |_| true);
+            cache.insert(RealmId(1), number, vec![0; 4 * KIB]);
         }
         let (bytes, entries) = cache.size();
         assert!(bytes <= 4 * 1024 * 1024, "{bytes}");
@@ -212,10 +203,10 @@ mod tests {
     fn one_realm_does_not_evict_another_within_its_share() {
         let cache = ByteCache::new(4 * KIB * KIB);
         for number in 0..64 {
-            cache.insert(RealmId(1), number, vec![1; 4 * KIB], |_| true);
+            cache.insert(RealmId(1), number, vec![1; 4 * KIB]);
         }
         for number in 0..10 * KIB {
-            cache.insert(RealmId(2), number, vec![2; 4 * KIB], |_| true);
+            cache.insert(RealmId(2), number, vec![2; 4 * KIB]);
         }
         let kept = (0..64)
             .filter(|number| cache.get(RealmId(1), number).is_some())
@@ -225,27 +216,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stale_when_it_arrives_does_not_stay() {
-        let cache = ByteCache::new(KIB * KIB);
-        assert_eq!(
-            cache.insert(RealmId(1), 1, vec![7], |_| false).as_slice(),
-            [7]
-        );
-        assert!(cache.get(RealmId(1), &1).is_none());
-    }
-
-    #[test]
-    fn what_is_replaced_or_removed_is_not_counted_any_more() {
+    fn what_is_replaced_is_not_counted_any_more() {
         let cache = ByteCache::new(KIB * KIB);
         for _ in 0..10 {
-            cache.insert(RealmId(1), 1, vec![0; KIB], |_| true);
+            cache.insert(RealmId(1), 1, vec![0; KIB]);
         }
-        cache.insert(RealmId(1), 1, vec![0; KIB], |_| false);
-        assert_eq!(
-            cache
-                .usage_of(RealmId(1))
-                .load(std::sync::atomic::Ordering::Relaxed),
-            0
-        );
+        let (bytes, entries) = cache.size();
+        assert_eq!(entries, 1);
+        let counted = cache.usage_of(RealmId(1)).load(Ordering::Relaxed);
+        assert_eq!(counted as u64, bytes);
     }
 }

@@ -64,9 +64,15 @@ impl Floors {
     /// Raises the floor of a path, and of each alias that it may take over or leave; of the whole realm for `None`.
     pub fn raise(&self, path: Option<&LocalPath>, generation: Option<Generation>) {
         let Some(path) = path else {
-            return self.realm.raise(generation);
+            if !mutant!("realm-floor-not-raised") {
+                self.realm.raise(generation);
+            }
+            return;
         };
         self.slots[self.slot(path.as_str())].raise(generation);
+        if mutant!("alias-not-raised") {
+            return;
+        }
         for alias in path.aliases() {
             self.slots[self.slot(alias)].raise(generation);
         }
@@ -110,13 +116,16 @@ impl Mark {
 
     /// Whether no change row has touched the path since it was read at `read_at`.
     fn holds(&self, read_at: Generation) -> bool {
-        self.floors.realm.read().0 <= read_at && self.floors.slots[self.slot].read().0 <= read_at
+        mutant!("floors-unchecked")
+            || (self.floors.realm.read().0 <= read_at
+                && self.floors.slots[self.slot].read().0 <= read_at)
     }
 
     /// Whether no payload has touched it since the mark was taken.
     fn unnoticed(&self) -> bool {
-        self.floors.realm.read().1 == self.realm.1
-            && self.floors.slots[self.slot].read().1 == self.path.1
+        mutant!("notices-unchecked")
+            || (self.floors.realm.read().1 == self.realm.1
+                && self.floors.slots[self.slot].read().1 == self.path.1)
     }
 }
 
@@ -134,9 +143,11 @@ impl Stamp {
     /// Whether its first read was of the realm that has these floors, as it is mounted now.
     #[must_use]
     pub fn is_of(&self, floors: &Arc<Floors>) -> bool {
-        self.0
-            .first()
-            .is_some_and(|(mark, _)| Arc::ptr_eq(&mark.floors, floors))
+        mutant!("old-mount-trusted")
+            || self
+                .0
+                .first()
+                .is_some_and(|(mark, _)| Arc::ptr_eq(&mark.floors, floors))
     }
 
     /// Adds another's reads.

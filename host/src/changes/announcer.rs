@@ -94,7 +94,7 @@ async fn run(
                 Job::Flush(done) => flushed.push(done),
             }
         }
-        #[cfg(feature = "gates")]
+        #[cfg(feature = "under-test")]
         crate::gates::pass("announce", "").await;
         while !waiting.is_empty() {
             match bounded(timeout, send(&url, &mut connection, &waiting, &pid)).await {
@@ -102,6 +102,9 @@ async fn run(
                 Err(error) => {
                     warn!(%error, waiting = waiting.len(), "could not announce; trying again");
                     connection = None;
+                    if mutant!("announcement-lost-with-its-connection") {
+                        waiting.clear();
+                    }
                     waiting.truncate(MOST_WAITING);
                     tokio::time::sleep(RETRY).await;
                 }

@@ -150,6 +150,9 @@ impl Hub {
             applied = row.generation;
         }
         // Rows that are gone (pruned, or more than one read gives) stand for the whole realm.
+        if mutant!("applied-jumps-a-gap") {
+            applied = seen.generation;
+        }
         if applied < seen.generation {
             warn!(
                 realm = realm.0,
@@ -204,18 +207,22 @@ impl Hub {
             }
         };
         let tracker = self.urls.read().get(&payload.realm).cloned()?;
-        let applying = tracker.applying.lock();
-        self.tell(Invalidation {
-            realm: tracker.realm,
-            path: payload.path.as_ref(),
-            generation: None,
-        });
-        drop(applying);
+        if !mutant!("payload-not-obeyed") {
+            let _applying = tracker.applying.lock();
+            self.tell(Invalidation {
+                realm: tracker.realm,
+                path: payload.path.as_ref(),
+                generation: None,
+            });
+        }
         Some(tracker)
     }
 
     /// Drops everything that is kept of a realm, because nobody knows what a commit did.
     pub fn doubt(&self, tracker: &Tracker) {
+        if mutant!("unknown-outcome-trusted") {
+            return;
+        }
         let _applying = tracker.applying.lock();
         self.tell(Invalidation {
             realm: tracker.realm,

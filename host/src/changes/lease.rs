@@ -14,6 +14,8 @@ pub async fn keep(hub: Arc<Hub>, lease: Duration, registry: impl Fn() -> Generat
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        #[cfg(feature = "under-test")]
+        crate::gates::pass("lease-poll", "").await;
         if let Err(error) = poll(&hub, &registry).await {
             debug!(%error, "the lease could not be renewed");
         }
@@ -24,12 +26,17 @@ async fn poll(hub: &Hub, registry: &(impl Fn() -> Generation + Send)) -> Result<
     let trackers = hub.tracked();
     let realms: Vec<_> = trackers.iter().map(|tracker| tracker.realm).collect();
     // The lease runs from before the statement was sent: what commits while it travels is not covered.
-    let sent = BootTime::now();
+    let mut sent = BootTime::now();
     let found = hub.generations(&realms).await.inspect_err(|_| {
         for tracker in &trackers {
             tracker.fail(BootTime::now());
         }
     })?;
+    #[cfg(feature = "under-test")]
+    crate::gates::pass("lease-answer", "").await;
+    if mutant!("lease-from-the-answer") {
+        sent = BootTime::now();
+    }
     if found.registry != registry() {
         hub.tell_registry();
     }

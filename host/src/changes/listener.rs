@@ -78,7 +78,7 @@ pub async fn listen(
         state,
     };
     let (mut session, first) = listener.connect().await?;
-    if !session.answered(first).await {
+    if !mutant!("pooler-accepted") && !session.answered(first).await {
         return Err(DatabaseError::Refused(
             "it takes LISTEN but delivers no notification. A pooler in transaction mode does that: give the host a connection \
              to the server itself, or to a pool in session mode"
@@ -168,6 +168,9 @@ impl Listener {
 
     /// LISTEN first, then read the log, then trust the caches.
     async fn resync(&self) -> bool {
+        if mutant!("no-resync") {
+            return true;
+        }
         for tracker in self.hub.tracked() {
             if let Err(error) = self.hub.catch_up(&tracker).await {
                 warn!(%error, "could not read the log after listening anew");
@@ -227,6 +230,9 @@ impl Listener {
                     warn!("the listening connection is gone");
                     return;
                 }
+                Err(_) if mutant!("silence-not-noticed") => {
+                    tokio::time::sleep(PING).await;
+                }
                 Err(_) if session.silent_for() >= SILENCE => {
                     warn!(
                         seconds = SILENCE.as_secs(),
@@ -259,6 +265,9 @@ impl Listener {
         if registry {
             self.hub.tell_registry();
         }
+        if mutant!("log-not-read-after-a-payload") {
+            return;
+        }
         for tracker in behind.into_values() {
             let hub = Arc::clone(&self.hub);
             // Beside the listener: a slow database must not keep the next payload from being obeyed.
@@ -287,6 +296,8 @@ async fn receive(
                     return;
                 }
             }
+            // The connection was lost, and what was sent until it is back with it.
+            Ok(None) if mutant!("lost-connection-swallowed") => {}
             Ok(None) => return,
             Err(error) => {
                 warn!(%error, "listening failed");

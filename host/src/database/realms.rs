@@ -156,7 +156,9 @@ impl Database {
             }
             other => other?,
         };
-        if let Transaction::Postgres(postgres) = &mut transaction {
+        if let Transaction::Postgres(postgres) = &mut transaction
+            && !mutant!("written-without-the-lock")
+        {
             // The wait for the lock has its own bound; the statements after it have the connection's again.
             let millis = timeout.as_millis();
             let bounds =

@@ -23,7 +23,7 @@ pub(super) fn routes(metrics: Metrics) -> Router<App> {
             "/_metrics",
             get(move |State(app): State<App>| async move { render(&app, &metrics) }),
         );
-    #[cfg(feature = "gates")]
+    #[cfg(feature = "under-test")]
     let router = router.route(
         "/_gates/{point}",
         get(gates::waiting).put(gates::close).delete(gates::open),
@@ -77,7 +77,7 @@ fn render(app: &App, metrics: &Metrics) -> Response {
     response
 }
 
-#[cfg(feature = "gates")]
+#[cfg(feature = "under-test")]
 mod gates {
     use axum::extract::{Path, RawQuery};
     use axum::response::Response;

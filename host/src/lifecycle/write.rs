@@ -168,6 +168,7 @@ impl Lifecycle {
                 // It was refused for what others have written: whoever is told so must not read older bytes here.
                 // (After a statement that failed, the log may show what is being rolled back.)
                 if let Ok(Some(seen)) = seen
+                    && !mutant!("refused-on-what-is-not-applied")
                     && !matches!(refusal, WriteError::Database(_))
                 {
                     self.hub.apply(&realm.tracker, &seen);
@@ -176,15 +177,14 @@ impl Lifecycle {
             }
         };
         let seen = seen?.ok_or(WriteError::NoRealm)?;
+        if mutant!("announced-before-the-commit") {
+            self.announce(&realm.url, Some(&done.changed));
+        }
+        #[cfg(feature = "under-test")]
+        crate::gates::pass("before-commit", about(&set)).await;
         let committed = transaction.commit().await;
-        #[cfg(feature = "gates")]
-        crate::gates::pass(
-            "after-commit",
-            set.changes
-                .first()
-                .map_or("", |change| change.path.as_str()),
-        )
-        .await;
+        #[cfg(feature = "under-test")]
+        crate::gates::pass("after-commit", about(&set)).await;
         if let Err(error) = committed {
             // It may have taken effect, and then nobody else will say so.
             self.hub.doubt(&realm.tracker);
@@ -192,7 +192,9 @@ impl Lifecycle {
             return Err(error.into());
         }
         self.committed(realm, &seen, &done);
-        realm.tracker.reached(seen.generation).await;
+        if !mutant!("unchanged-on-what-is-not-applied") {
+            realm.tracker.reached(seen.generation).await;
+        }
         Ok(Written {
             generation: seen.generation,
             effects: done.effects,
@@ -200,11 +202,23 @@ impl Lifecycle {
     }
 
     fn committed(&self, realm: &Mounted, seen: &Changes, done: &Done) {
+        let unchanged = done.changed.is_empty();
+        if unchanged && mutant!("unchanged-on-what-is-not-applied") {
+            return;
+        }
         self.hub.apply(&realm.tracker, seen);
-        if !done.changed.is_empty() {
+        if !unchanged && !mutant!("commit-not-announced") && !mutant!("announced-before-the-commit")
+        {
             self.announce(&realm.url, Some(&done.changed));
         }
     }
+}
+
+/// What a gate is told that a write is about.
+#[cfg(feature = "under-test")]
+fn about(set: &WriteSet) -> &str {
+    let first = set.changes.first();
+    first.map_or("", |change| change.path.as_str())
 }
 
 struct Done {

@@ -118,7 +118,9 @@ impl InFlight {
         self.reads.lock().iter().any(|read| {
             let place = read.realm == invalidation.realm
                 && invalidation.path.is_none_or(|path| {
-                    *path == read.path || path.aliases().any(|alias| alias == read.path.as_str())
+                    *path == read.path
+                        || (!mutant!("call-of-alias-not-cancelled")
+                            && path.aliases().any(|alias| alias == read.path.as_str()))
                 });
             // A row touches only what was read before it; what is still being loaded is compared with the floors after.
             place
@@ -200,7 +202,7 @@ impl Calls {
 impl Subscriber for Calls {
     fn invalidate(&self, invalidation: Invalidation<'_>) {
         for call in self.list() {
-            if !call.is_met_by(&invalidation) {
+            if mutant!("call-not-cancelled") || !call.is_met_by(&invalidation) {
                 continue;
             }
             let reason = match invalidation.generation {
@@ -211,7 +213,9 @@ impl Subscriber for Calls {
                 None => Ended::Notice,
             };
             // Detached first: whoever comes from here on starts afresh.
-            call.flight.detach();
+            if !mutant!("flight-not-detached") {
+                call.flight.detach();
+            }
             if call.token.end(reason) {
                 metrics::counter!("realm_calls_cancelled_total").increment(1);
             }

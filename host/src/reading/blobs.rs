@@ -27,7 +27,7 @@ impl Reader {
         let (database, limit) = (self.0.database.clone(), self.0.limits.database_timeout);
         let mut waiter = self.0.blob_flights.join(hash, |_| async move {
             let bytes = bounded(limit, database.blob(hash)).await?;
-            #[cfg(feature = "gates")]
+            #[cfg(feature = "under-test")]
             crate::gates::pass("blob-read", &hash.to_string()).await;
             Ok(bytes.map(|bytes| Blob(bytes.into())))
         });
@@ -36,7 +36,7 @@ impl Reader {
             DatabaseError::Unavailable(format!("blob {hash} was collected while it was being read"))
         };
         let blob = blob.ok_or_else(gone)?;
-        self.0.blobs.insert(realm, hash, blob.clone(), |_| true);
+        self.0.blobs.insert(realm, hash, blob.clone());
         Ok((blob.0, false))
     }
 }

@@ -54,7 +54,7 @@ impl Run<'_> {
         self.reader
             .0
             .stored
-            .insert(self.realm.id, key, known.with(stored), |_| true);
+            .insert(self.realm.id, key, known.with(stored));
     }
 
     /// The newest one in the database that holds in this realm, now.
@@ -80,6 +80,9 @@ impl Run<'_> {
 
     /// Whether reads would come out the same in this realm, now; if so they are this flight's reads too.
     async fn holds(&mut self, reads: &[StoredRead]) -> Result<bool, Interruption> {
+        if mutant!("stored-reads-not-compared") {
+            return Ok(true);
+        }
         let Some(entries) = self.compare(reads).await? else {
             return Ok(false);
         };
@@ -162,7 +165,7 @@ impl Run<'_> {
     ) {
         let inner = &self.reader.0;
         let asking = self.realm.id;
-        if call.untold.load(Ordering::SeqCst) {
+        if call.untold.load(Ordering::SeqCst) && !mutant!("untellable-outcome-kept") {
             return;
         }
         let by_guest = &call.reads()[known..];
@@ -172,6 +175,7 @@ impl Run<'_> {
         };
         let foreign =
             reads.iter().any(|read| read.realm.is_some()) || call.bound.load(Ordering::SeqCst);
+        let foreign = foreign && !mutant!("bound-outcome-shared");
         let stored = Arc::new(Stored {
             reads: reads.clone(),
             outcome: Arc::clone(outcome),

@@ -140,9 +140,9 @@ impl Reader {
             foreign: run.foreign.into(),
             origin: run.origin,
         };
-        #[cfg(feature = "gates")]
+        #[cfg(feature = "under-test")]
         crate::gates::pass("store", file.path.as_str()).await;
-        if !run.untold {
+        if !run.untold || mutant!("untellable-outcome-kept") {
             self.keep_module(&realm, &file, resolved.resolution.settings_hash, &derived);
         }
         if derived.stamp.is_overtaken() {
@@ -248,7 +248,7 @@ impl<'a> Run<'a> {
         let (call, landed, known) = self.begin(stage);
         self.calls.push(landed);
         // On the list now: a change from here on ends it, and one from before shows in the floors.
-        if self.stamp.is_overtaken() {
+        if self.stamp.is_overtaken() && !mutant!("begun-on-old-bytes") {
             return Err(Interruption::Change);
         }
         let _permit = tokio::select! {
@@ -261,7 +261,7 @@ impl<'a> Run<'a> {
             Some(bytes) => bytes.clone(),
             None => reader.bytes(self.realm.id, input.hash).await?.0,
         };
-        #[cfg(feature = "gates")]
+        #[cfg(feature = "under-test")]
         crate::gates::pass("before-call", self.file.path.as_str()).await;
         call.enter(CallState::Running);
         self.origin = Origin::Miss;
@@ -298,7 +298,7 @@ impl<'a> Run<'a> {
         self.take(&call, known);
         let outcome = Arc::new(outcome.map_err(|error| self.judge(error))?);
         call.enter(CallState::Storing);
-        #[cfg(feature = "gates")]
+        #[cfg(feature = "under-test")]
         crate::gates::pass("after-call", self.file.path.as_str()).await;
         self.store(stage, input, key, set, (&call, known), &outcome);
         Ok(outcome)
@@ -371,7 +371,7 @@ impl<'a> Run<'a> {
         if mixed && self.realm.tracker.applied() < newest {
             self.reader.0.hub.catch_up(&self.realm.tracker).await?;
         }
-        if self.stamp.is_overtaken() {
+        if self.stamp.is_overtaken() && !mutant!("mixed-reads-believed") {
             Err(Interruption::Change)
         } else {
             Ok(newest)

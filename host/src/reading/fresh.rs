@@ -49,7 +49,7 @@ impl Reader {
     /// When it has not come within the bound.
     pub async fn wait_for(&self, realm: &Mounted, wanted: Generation) -> Result<(), ReadError> {
         let tracker = &realm.tracker;
-        if tracker.applied() >= wanted {
+        if tracker.applied() >= wanted || mutant!("generation-not-waited-for") {
             return Ok(());
         }
         let bound = self.0.limits.generation_wait;

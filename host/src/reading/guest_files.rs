@@ -137,9 +137,11 @@ impl CallFiles {
                 file,
                 stamp: resolved.stamp,
             };
-            self.call.found(place, found);
+            if found.file.is_some() || !mutant!("absent-read-not-recorded") {
+                self.call.found(place, found);
+            }
             // Compared after it is on the list: a change either finds it there, or has raised the floor before.
-            if overtaken.is_overtaken() {
+            if overtaken.is_overtaken() && !mutant!("old-bytes-handed-to-a-guest") {
                 continue;
             }
             let Some(file) = resolution.file else {

@@ -4,7 +4,7 @@ use super::derive::{DeriveKey, Derived};
 use super::resolve::Resolved;
 use super::stored::said;
 use super::{Asked, Failure, Interruption, Made, Origin, Read, ReadError, Reader};
-use crate::cache::{Stamp, Weigh};
+use crate::cache::Weigh;
 use crate::changes::Freshness;
 use crate::database::FileRow;
 use crate::realm::{BlobHash, Generation, LocalPath, RealmSettings, SETTINGS_FILE};
@@ -106,7 +106,11 @@ impl Reader {
                 path: file.path.clone(),
                 input: file.blob,
                 settings: settings_hash,
-                periods: [marks[0].period(), marks[1].period()],
+                periods: if mutant!("module-joined-in-any-period") {
+                    Default::default()
+                } else {
+                    [marks[0].period(), marks[1].period()]
+                },
             };
             let (own, wanted, by, found) = (
                 self.clone(),
@@ -135,7 +139,8 @@ impl Reader {
                     restarts += 1;
                 }
                 Ok(_) | Err(Interruption::Change) => restarts += 1,
-                Err(Interruption::Notice) => spared = true,
+                Err(Interruption::Notice) if mutant!("payload-spends-a-restart") => restarts += 1,
+                Err(Interruption::Notice) => spared = !mutant!("payload-cancels-again"),
                 Err(Interruption::Failed(error)) => return Err(error),
             }
             if restarts > self.0.limits.restarts {
@@ -154,7 +159,7 @@ impl Reader {
     ) -> Result<bool, ReadError> {
         let looked_at = resolved.resolution.read_at;
         let newest = looked_at.max(derived.read_at);
-        if looked_at == derived.read_at || newest <= applied {
+        if looked_at == derived.read_at || newest <= applied || mutant!("looks-not-compared") {
             return Ok(true);
         }
         // One of them saw further than what had been applied when the request came.
@@ -180,7 +185,7 @@ impl Reader {
             && entry.settings == settings
             && derived.stamp.is_of(&realm.floors)
             && derived.stamp.is_current()
-            && derived.foreign.iter().all(leased);
+            && (mutant!("foreign-lease-not-judged") || derived.foreign.iter().all(leased));
         fits.then(|| Derived {
             origin: Origin::Hit,
             ..derived.clone()
@@ -199,10 +204,7 @@ impl Reader {
             input: file.blob,
             settings,
         };
-        let current = |entry: &ModuleEntry| Stamp::is_current(&entry.derived.stamp);
-        self.0
-            .modules
-            .insert(realm.id, file.path.clone(), entry, current);
+        self.0.modules.insert(realm.id, file.path.clone(), entry);
     }
 }
 
