@@ -20,6 +20,7 @@ use crate::plugins::{Calls, EngineOptions, Plugin, PluginEngine, Plugins};
 use crate::reading::{Parts, ReadLimits, Reader};
 use crate::realm::{LocalPath, RealmUrl};
 use crate::registry::Registry;
+use crate::telemetry::Metrics;
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
@@ -68,6 +69,7 @@ impl Core {
         let limits = WriteLimits {
             max_file_bytes: config.max_file_bytes,
             lock_timeout: config.lock_timeout,
+            database_timeout: config.database_timeout,
             queue: config.write_queue,
         };
         let lifecycle = Lifecycle::new(
@@ -175,7 +177,7 @@ pub struct Options {
 /// When the host cannot start.
 pub async fn run(
     options: Options,
-    metrics: http::Metrics,
+    metrics: Metrics,
     stop: Stop,
     ready: impl FnOnce(Option<&str>, &str, &[RealmUrl]),
 ) -> anyhow::Result<()> {
@@ -228,15 +230,15 @@ pub async fn run(
             .await?;
         mounted.push(url);
     }
-    let app = App::new(http::Inner {
+    let parts = http::Parts {
         registry: Arc::clone(&core.registry),
         reader: reader.clone(),
         lifecycle: Arc::clone(&core.lifecycle),
         health: health(&config, &core, listening),
         origin,
-        max_file_bytes: config.max_file_bytes,
-        max_body_bytes: config.max_body_bytes,
-    });
+        stop: stop.clone(),
+    };
+    let app = App::new(parts, &config);
     let admin_url = admin.as_ref().map(|(_, at)| format!("http://{at}"));
     data.publish(&Address {
         url: public_url.clone(),
@@ -246,19 +248,10 @@ pub async fn run(
     // The operator may look on while the public socket drains.
     let admin_stop = Stop::new();
     let admin_socket = admin.map(|(listener, _)| {
-        tokio::spawn(http::serve(
-            listener,
-            app.admin(metrics),
-            admin_stop.clone(),
-            Duration::from_secs(1),
-        ))
+        let stop = admin_stop.clone();
+        tokio::spawn(http::serve_admin(listener, app.clone(), metrics, stop))
     });
-    let public_socket = tokio::spawn(http::serve(
-        public,
-        app.public(),
-        stop.clone(),
-        config.drain,
-    ));
+    let public_socket = tokio::spawn(http::serve_public(public, app, stop.clone()));
     ready(admin_url.as_deref(), &public_url, &mounted);
     stop.cancelled().await;
     info!("stopping: no new connections, requests may finish");

@@ -424,6 +424,13 @@ async fn bad_paths_and_bodies_are_refused(options: HostOptions) {
         host.send(host.request("PUT", &format!("{realm}_info")).body("x"))
             .await
             .status,
+        405,
+        "an endpoint that takes GET"
+    );
+    assert_eq!(
+        host.send(host.request("PUT", &format!("{realm}_search")).body("x"))
+            .await
+            .status,
         404,
         "reserved"
     );

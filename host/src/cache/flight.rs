@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 type Map<K, V> = Arc<Mutex<HashMap<K, Entry<V>>>>;
 
@@ -129,11 +130,13 @@ where
         let run = load(Arc::clone(&flight));
         // A panic in the load must not leave its place taken for ever.
         let landing = Landing(Arc::clone(&flight));
-        self.runtime.spawn(async move {
+        // Traced below whoever asked first.
+        let flying = async move {
             let value = run.await;
             drop(landing);
             sender.send_replace(Some(value));
-        });
+        };
+        self.runtime.spawn(flying.in_current_span());
         Waiter {
             key,
             map: Arc::clone(&self.map),

@@ -97,7 +97,8 @@ async fn run(
         #[cfg(feature = "under-test")]
         crate::gates::pass("announce", "").await;
         while !waiting.is_empty() {
-            match bounded(timeout, send(&url, &mut connection, &waiting, &pid)).await {
+            let sent = send(&url, &mut connection, &waiting, &pid);
+            match bounded(timeout, "announce", sent).await {
                 Ok(()) => waiting.clear(),
                 Err(error) => {
                     warn!(%error, waiting = waiting.len(), "could not announce; trying again");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use parking_lot::RwLock;
 use tracing::warn;
 
+use super::feed::{Commit, commits};
 use super::{Announcer, BootTime, Freshness, Payload, Tracker};
 use crate::database::{Changes, Database, DatabaseError, Generations, bounded};
 use crate::realm::{Generation, LocalPath, RealmId, RealmUrl};
@@ -79,6 +80,7 @@ impl Hub {
 
     /// Follows a realm no more, and drops all that was kept of it.
     pub fn forget(&self, url: &RealmUrl, tracker: &Arc<Tracker>) {
+        tracker.gone.cancel();
         // It may be followed again already, under another URL or another tracker.
         let is_it = |known: &mut Arc<Tracker>| Arc::ptr_eq(known, tracker);
         self.urls
@@ -106,7 +108,12 @@ impl Hub {
         &self,
         realms: &[RealmId],
     ) -> Result<Generations, DatabaseError> {
-        bounded(self.timeout, self.database.generations(realms)).await
+        bounded(
+            self.timeout,
+            "generations",
+            self.database.generations(realms),
+        )
+        .await
     }
 
     /// How many realms' leases have run out.
@@ -149,6 +156,11 @@ impl Hub {
             });
             applied = row.generation;
         }
+        for commit in commits(&seen.rows) {
+            if (tracker.applied() + 1..=applied).contains(&commit.generation) {
+                tracker.feed.push(commit);
+            }
+        }
         // Rows that are gone (pruned, or more than one read gives) stand for the whole realm.
         if mutant!("applied-jumps-a-gap") {
             applied = seen.generation;
@@ -166,6 +178,10 @@ impl Hub {
                 generation: Some(seen.generation),
             });
             applied = seen.generation;
+            tracker.feed.push(Commit {
+                generation: applied,
+                paths: None,
+            });
         }
         tracker.publish(applied);
     }
@@ -186,7 +202,7 @@ impl Hub {
         let read = self
             .database
             .changes_since(tracker.realm, tracker.applied());
-        let seen = bounded(self.timeout, read).await;
+        let seen = bounded(self.timeout, "changes", read).await;
         let seen = seen.inspect_err(|_| tracker.fail(BootTime::now()))?;
         if let Some(seen) = seen {
             self.apply(tracker, &seen);
@@ -194,6 +210,39 @@ impl Hub {
         tracker.verify(sent);
         tracker.read_done.store(number, Ordering::SeqCst);
         Ok(())
+    }
+
+    /// What has been committed after `after` and applied here, in order. Where neither this replica's memory nor the log
+    /// reaches back that far, the first of them is the whole realm.
+    ///
+    /// # Errors
+    /// When the database is away and was needed.
+    pub async fn commits_after(
+        &self,
+        tracker: &Tracker,
+        after: Generation,
+    ) -> Result<Vec<Commit>, DatabaseError> {
+        if let Some(known) = tracker.feed.after(after) {
+            return Ok(known);
+        }
+        let read = self.database.changes_since(tracker.realm, after);
+        let Some(seen) = bounded(self.timeout, "changes", read).await? else {
+            return Ok(Vec::new());
+        };
+        let applied = tracker.applied();
+        let mut found = commits(&seen.rows);
+        found.retain(|commit| commit.generation <= applied);
+        let first = found
+            .first()
+            .map_or(applied + 1, |commit| commit.generation);
+        if first > after + 1 {
+            let whole = Commit {
+                generation: first - 1,
+                paths: None,
+            };
+            found.insert(0, whole);
+        }
+        Ok(found)
     }
 
     /// Obeys a payload: at once, whoever sent it. The realm whose log is to be read for what is behind it, if this

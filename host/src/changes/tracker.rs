@@ -3,8 +3,10 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::BootTime;
+use super::feed::Feed;
 use crate::realm::{Generation, RealmId};
 
 /// What this replica knows of one realm's log.
@@ -12,7 +14,10 @@ use crate::realm::{Generation, RealmId};
 pub struct Tracker {
     /// The realm.
     pub realm: RealmId,
+    /// Set when this replica follows the realm no more.
+    pub gone: CancellationToken,
     applied: watch::Sender<Generation>,
+    pub(super) feed: Feed,
     verified: AtomicU64,
     pub(super) applying: Mutex<()>,
     /// Reads of the log run one at a time. Counted as they begin, with the number of the last that succeeded.
@@ -37,6 +42,8 @@ impl Tracker {
     pub fn new(realm: RealmId, generation: Generation, sent: BootTime) -> Self {
         Self {
             realm,
+            gone: CancellationToken::new(),
+            feed: Feed::default(),
             applied: watch::Sender::new(generation),
             verified: AtomicU64::new(sent.as_nanos()),
             applying: Mutex::default(),

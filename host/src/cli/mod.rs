@@ -71,7 +71,10 @@ pub fn main() -> ExitCode {
         settings: cli.settings,
     };
     let serving = matches!(cli.command, Command::Serve(_));
-    crate::telemetry::log_to_stderr(if serving { "info,sqlx=warn" } else { "warn" });
+    let telemetry = match context.settings.logging(serving) {
+        Ok(telemetry) => telemetry,
+        Err(error) => return failed(&error),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
         }
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    drop(telemetry);
     done.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 use clap::{Arg, ArgMatches, Args, FromArgMatches};
 
 use crate::config::{Config, ConfigError, RawConfig, SETTINGS};
+use crate::telemetry;
 
 /// Every setting as a flag.
 #[derive(Clone, Debug, Default)]
@@ -12,6 +13,18 @@ pub(super) struct SettingsArgs(BTreeMap<String, String>);
 impl SettingsArgs {
     pub(super) fn raw(&self) -> Result<RawConfig, ConfigError> {
         RawConfig::gather(&self.0, Path::new("."))
+    }
+
+    /// Starts to log as the settings say, until what is returned goes. Only a host sends traces.
+    pub(super) fn logging(&self, serving: bool) -> anyhow::Result<telemetry::Running> {
+        let mut logging = self.raw()?.logging()?;
+        if logging.filter.is_empty() {
+            logging.filter = if serving { "info,sqlx=warn" } else { "warn" }.to_owned();
+        }
+        if !serving {
+            logging.collector = None;
+        }
+        telemetry::start(&logging)
     }
 
     pub(super) fn config(&self) -> Result<Config, ConfigError> {

@@ -10,12 +10,15 @@ mod realms;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, SqlitePool};
+use tracing::Instrument;
+
+use crate::telemetry::TRACE;
 
 pub use self::changes::{ChangeRow, Changes};
 pub use self::derivations::{DerivationRow, NewDerivation, Part};
@@ -205,18 +208,41 @@ fn lock_key(name: &str) -> i64 {
     i64::from_be_bytes(*head)
 }
 
-/// Waits for a statement no longer than `limit`: a peer that went without a word would hold its reader for minutes.
+/// Waits for an operation no longer than `limit`: a peer that went without a word would hold its reader for minutes. Traced
+/// and timed under its name, by OpenTelemetry's conventions for database clients.
 ///
 /// # Errors
 /// [`DatabaseError::Unavailable`] when there is no answer in time.
 pub async fn bounded<T>(
     limit: Duration,
-    statement: impl Future<Output = Result<T, DatabaseError>>,
+    operation: &'static str,
+    work: impl Future<Output = Result<T, DatabaseError>>,
 ) -> Result<T, DatabaseError> {
+    let span = tracing::info_span!(
+        target: TRACE,
+        "database",
+        otel.name = operation,
+        otel.kind = "client",
+        otel.status_code = tracing::field::Empty,
+        db.operation.name = operation,
+    );
+    let begun = Instant::now();
     let silence = |_| DatabaseError::Unavailable(format!("it did not answer within {limit:?}"));
-    tokio::time::timeout(limit, statement)
+    let done = tokio::time::timeout(limit, work.instrument(span.clone()))
         .await
-        .map_err(silence)?
+        .map_err(silence)
+        .flatten();
+    let outcome = if done.is_ok() { "ok" } else { "error" };
+    if done.is_err() {
+        span.record("otel.status_code", "ERROR");
+    }
+    metrics::histogram!(
+        "db_client_operation_duration_seconds",
+        "db_operation_name" => operation,
+        "outcome" => outcome,
+    )
+    .record(begun.elapsed().as_secs_f64());
+    done
 }
 
 /// Now, in milliseconds since 1970: what the time columns hold.

@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
@@ -9,14 +7,15 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::json;
 
 use super::{App, answer, server};
-
-/// Renders the metrics as Prometheus text.
-pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
+use crate::telemetry::Metrics;
 
 pub(super) fn routes(metrics: Metrics) -> Router<App> {
     let router = Router::new()
         .route("/_health", get(server::health))
-        .route("/_ready", get(server::ready))
+        .route(
+            "/_ready",
+            get(|State(app): State<App>| async move { server::ready(&app) }),
+        )
         .route("/_calls", get(calls))
         .route("/_plugins", get(plugins))
         .route(
@@ -65,7 +64,8 @@ async fn plugins(State(app): State<App>) -> Response {
 }
 
 fn render(app: &App, metrics: &Metrics) -> Response {
-    for (cache, (bytes, entries)) in app.0.reader.cache_sizes() {
+    let sizes = app.0.reader.cache_sizes().into_iter();
+    for (cache, (bytes, entries)) in sizes.chain([("coded", app.0.codings.size())]) {
         metrics::gauge!("realm_cache_bytes", "cache" => cache).set(bytes as f64);
         metrics::gauge!("realm_cache_entries", "cache" => cache).set(entries as f64);
     }

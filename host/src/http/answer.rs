@@ -1,13 +1,32 @@
-use axum::body::Body;
+use std::borrow::Cow;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use axum::response::Response;
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, LOCATION, VARY};
+use hyper::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, LAST_MODIFIED, LOCATION,
+    RANGE, VARY,
+};
 
-use super::conditional::is_known;
+use super::conditional::{Verdict, judge};
+use super::error::Problem;
+use super::range::{self, Wanted};
+use super::read::Ask;
 use crate::reading::{Origin, Read, Served};
 use crate::realm::RealmSettings;
 use crate::registry::Mounted;
+
+/// Bytes to be answered with.
+pub(super) struct Body<'a> {
+    /// What names them.
+    pub(super) tag: &'a str,
+    pub(super) media_type: &'a str,
+    pub(super) bytes: Bytes,
+    /// When they last changed, in milliseconds since 1970.
+    pub(super) modified_at: Option<i64>,
+}
 
 /// What all answers about a realm's content share.
 pub(super) struct About<'a> {
@@ -66,41 +85,100 @@ impl<'a> About<'a> {
         headers.insert("cache-status", self.cache_status());
         headers.insert(CACHE_CONTROL, self.cache_control());
         headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
-        headers.insert(
-            "x-content-type-options",
-            HeaderValue::from_static("nosniff"),
-        );
     }
 
-    /// Bytes under a tag; 304 when the reader has them.
-    pub(super) fn bytes(
-        &self,
-        request: &HeaderMap,
-        tag: &str,
-        media_type: &str,
-        bytes: Bytes,
-    ) -> Response {
-        let known = is_known(request, tag);
-        let length = bytes.len();
-        let mut response = Response::new(if known {
-            Body::empty()
+    /// A body, as the request's conditions, codings and ranges ask for it.
+    pub(super) async fn bytes(&self, ask: &Ask<'_>, body: Body<'_>) -> Result<Response, Problem> {
+        let headers = ask.headers;
+        let ranged = ask.is_get && headers.contains_key(RANGE);
+        let codings = &ask.app.0.codings;
+        // A range is of the bytes as they are.
+        let coding = codings
+            .chosen(headers, body.media_type, body.bytes.len())
+            .filter(|_| !ranged);
+        let coded = match coding {
+            Some(coding) => {
+                let coded = codings.coded(self.realm.id, body.tag, &body.bytes, coding);
+                coded.await.map(|bytes| (coding, bytes))
+            }
+            None => None,
+        };
+        let tag = match &coded {
+            Some((coding, _)) => Cow::Owned(format!("{}-{}", body.tag, coding.as_str())),
+            None => Cow::Borrowed(body.tag),
+        };
+        let last_modified = body.modified_at.and_then(last_modified);
+        let mut response = Response::default();
+        let answer = response.headers_mut();
+        self.headers(answer);
+        answer.insert(ETAG, header(&format!("\"{tag}\"")));
+        if let Some(date) = &last_modified {
+            answer.insert(LAST_MODIFIED, header(date));
+        }
+        match judge(headers, &tag, last_modified.as_deref()) {
+            Verdict::NotModified => {
+                *response.status_mut() = StatusCode::NOT_MODIFIED;
+                return Ok(response);
+            }
+            Verdict::Failed => {
+                let detail = "what is there now is not what the request's condition says";
+                let failed = StatusCode::PRECONDITION_FAILED;
+                return Err(Problem::new(failed, "precondition-failed", detail)
+                    .at_generation(self.generation));
+            }
+            Verdict::Send => {}
+        }
+        answer.insert(CONTENT_TYPE, content_type(body.media_type));
+        answer.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        if let Some(policy) = policy(body.media_type) {
+            answer.insert(CONTENT_SECURITY_POLICY, policy);
+        }
+        let mut bytes = body.bytes;
+        if let Some((coding, coded)) = coded {
+            answer.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
+            bytes = coded;
+        }
+        let wanted = if ranged {
+            let length = bytes.len() as u64;
+            range::wanted(headers, length, &tag, last_modified.as_deref())
         } else {
-            Body::from(bytes)
-        });
-        let headers = response.headers_mut();
-        self.headers(headers);
-        headers.insert(ETAG, header(&format!("\"{tag}\"")));
-        if known {
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-            return response;
+            Wanted::All
+        };
+        match wanted {
+            Wanted::All => {}
+            Wanted::Part(first, last) => {
+                let of = format!("bytes {first}-{last}/{}", bytes.len());
+                answer.insert(CONTENT_RANGE, header(&of));
+                // Both are below the length, which is a usize.
+                bytes = bytes.slice(first as usize..=last as usize);
+                *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+            }
+            Wanted::Unsatisfiable => {
+                let detail = format!(
+                    "there are {} bytes, and none of those asked for",
+                    bytes.len()
+                );
+                let status = StatusCode::RANGE_NOT_SATISFIABLE;
+                return Err(Problem::new(status, "range", detail)
+                    .with_header("content-range", &format!("bytes */{}", bytes.len()))
+                    .at_generation(self.generation));
+            }
         }
-        headers.insert(CONTENT_TYPE, content_type(media_type));
-        headers.insert(hyper::header::CONTENT_LENGTH, HeaderValue::from(length));
-        if let Some(policy) = policy(media_type) {
-            headers.insert("content-security-policy", policy);
+        let answer = response.headers_mut();
+        answer.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+        if ask.is_get {
+            *response.body_mut() = bytes.into();
         }
-        response
+        Ok(response)
     }
+}
+
+/// A date for `Last-Modified`. One has whole seconds, so it names a state for certain only once its second is over: until
+/// then there is none.
+fn last_modified(millis: i64) -> Option<String> {
+    let time = UNIX_EPOCH + Duration::from_millis(u64::try_from(millis).ok()?);
+    let over = SystemTime::now().duration_since(time).ok()? >= Duration::from_secs(1);
+    over.then(|| httpdate::fmt_http_date(time))
 }
 
 fn content_type(media_type: &str) -> HeaderValue {
@@ -132,7 +210,7 @@ pub(super) fn header(text: &str) -> HeaderValue {
 
 /// 302 to `location`.
 pub(super) fn redirect(location: &str) -> Response {
-    let mut response = Response::new(Body::empty());
+    let mut response = Response::default();
     *response.status_mut() = StatusCode::FOUND;
     response.headers_mut().insert(LOCATION, header(location));
     response
@@ -143,12 +221,8 @@ pub(super) fn redirect(location: &str) -> Response {
 
 /// An empty answer.
 pub(super) fn empty(status: StatusCode) -> Response {
-    let mut response = Response::new(Body::empty());
+    let mut response = Response::default();
     *response.status_mut() = status;
-    response.headers_mut().insert(
-        "x-content-type-options",
-        HeaderValue::from_static("nosniff"),
-    );
     response
 }
 
@@ -158,14 +232,10 @@ pub(super) fn json(
     media_type: &'static str,
     value: &serde_json::Value,
 ) -> Response {
-    let mut response = Response::new(Body::from(value.to_string()));
+    let mut response = Response::new(value.to_string().into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        "x-content-type-options",
-        HeaderValue::from_static("nosniff"),
-    );
     response
 }

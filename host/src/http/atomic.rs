@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use hyper::StatusCode;
+use hyper::body::Incoming;
 use serde_json::{Map, Value, json};
 
 use super::App;
@@ -21,7 +21,7 @@ const MOST: usize = 10_000;
 pub(super) async fn atomic(
     app: &App,
     realm: &Arc<Mounted>,
-    body: Body,
+    body: Incoming,
 ) -> Result<Response, Problem> {
     let document: Value = read_json(app, body).await?;
     let Some(operations) = document

@@ -1,15 +1,69 @@
 use hyper::HeaderMap;
-use hyper::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
+use hyper::header::{HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
+
+/// What the conditions of a GET or HEAD come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// There are none, or they hold.
+    Send,
+    /// The reader has it already.
+    NotModified,
+    /// The reader wanted something else.
+    Failed,
+}
+
+/// Judges the conditions of a GET or HEAD in the order of RFC 9110, section 13.2.2, for a representation with this tag
+/// and, where it has one, this date. A date is compared for equality: a clock that was put back must not make an old
+/// page current.
+pub(super) fn judge(headers: &HeaderMap, tag: &str, last_modified: Option<&str>) -> Verdict {
+    let date = |name: &HeaderName| {
+        let asked = headers.get(name)?.to_str().ok()?.trim();
+        // What is no date, or one of something without a date, is no condition.
+        httpdate::parse_http_date(asked).ok()?;
+        Some(asked == last_modified?)
+    };
+    if has(headers, &IF_MATCH) {
+        if !matches(headers, &IF_MATCH, tag) {
+            return Verdict::Failed;
+        }
+    } else if date(&IF_UNMODIFIED_SINCE) == Some(false) {
+        return Verdict::Failed;
+    }
+    let known = if has(headers, &IF_NONE_MATCH) {
+        matches(headers, &IF_NONE_MATCH, tag)
+    } else {
+        date(&IF_MODIFIED_SINCE) == Some(true)
+    };
+    if known {
+        Verdict::NotModified
+    } else {
+        Verdict::Send
+    }
+}
+
+fn has(headers: &HeaderMap, name: &HeaderName) -> bool {
+    headers.contains_key(name)
+}
+
+fn matches(headers: &HeaderMap, name: &HeaderName, tag: &str) -> bool {
+    let mut found = false;
+    each(headers, name, |known| found |= known == tag || known == "*");
+    found
+}
 
 /// The entity tags of a condition (RFC 9110, section 13.1), without quotes; `*` stands for any.
 pub(super) fn tags(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<String>> {
-    let mut values = headers.get_all(name).iter().peekable();
-    values.peek()?;
     let mut tags = Vec::new();
-    for value in values.filter_map(|value| value.to_str().ok()) {
+    each(headers, name, |tag| tags.push(tag.to_owned()));
+    has(headers, name).then_some(tags)
+}
+
+fn each(headers: &HeaderMap, name: &HeaderName, mut tell: impl FnMut(&str)) {
+    for value in headers.get_all(name) {
+        let Ok(value) = value.to_str() else { continue };
         let mut rest = value.trim();
         if rest == "*" {
-            tags.push("*".to_owned());
+            tell("*");
             continue;
         }
         // A tag may have commas inside its quotes.
@@ -20,51 +74,84 @@ pub(super) fn tags(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<String>
             let Some(length) = rest[open + 1..].find('"') else {
                 break;
             };
-            let tag = &rest[open + 1..open + 1 + length];
             // A weak tag never matches where a strong comparison is asked for.
             if !(weak && *name == IF_MATCH) {
-                tags.push(tag.to_owned());
+                tell(&rest[open + 1..open + 1 + length]);
             }
             rest = &rest[open + length + 2..];
         }
     }
-    Some(tags)
-}
-
-/// Whether a reader has the tagged bytes already.
-pub(super) fn is_known(headers: &HeaderMap, tag: &str) -> bool {
-    tags(headers, &IF_NONE_MATCH)
-        .is_some_and(|known| known.iter().any(|known| known == tag || known == "*"))
 }
 
 #[cfg(test)]
 mod tests {
     use hyper::HeaderMap;
-    use hyper::header::{HeaderValue, IF_MATCH, IF_NONE_MATCH};
+    use hyper::header::{HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 
-    use super::{is_known, tags};
+    use super::Verdict::{Failed, NotModified, Send};
+    use super::{judge, tags};
 
-    fn with(value: &'static str) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(IF_NONE_MATCH, HeaderValue::from_static(value));
-        headers.insert(IF_MATCH, HeaderValue::from_static(value));
-        headers
+    const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    const LATER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
+
+    fn with(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pairs = pairs.iter().map(|(name, value)| {
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )
+        });
+        pairs.collect()
     }
 
     #[test]
     fn lists_weak_tags_and_the_star() {
-        assert!(is_known(&with("\"a\", \"b\""), "b"));
-        assert!(is_known(&with("W/\"a\""), "a"));
-        assert!(is_known(&with("*"), "a"));
-        assert!(is_known(&with("\"x,y\",\"z\""), "x,y"));
-        assert!(!is_known(&with("\"ab\""), "a"));
-        assert!(!is_known(&with("a"), "a"), "a tag has quotes");
-        assert!(!is_known(&HeaderMap::new(), "a"));
+        for (value, tag, expected) in [
+            ("\"a\", \"b\"", "b", NotModified),
+            ("W/\"a\"", "a", NotModified),
+            ("*", "a", NotModified),
+            ("\"x,y\",\"z\"", "x,y", NotModified),
+            ("\"ab\"", "a", Send),
+            ("a", "a", Send),
+        ] {
+            let headers = with(&[("if-none-match", value)]);
+            assert_eq!(judge(&headers, tag, None), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn conditions_are_judged_in_the_order_of_the_rfc() {
+        for (pairs, expected) in [
+            (&[("if-match", "\"t\"")][..], Send),
+            (&[("if-match", "\"u\"")], Failed),
+            (&[("if-match", "W/\"t\"")], Failed),
+            (&[("if-match", "*")], Send),
+            (&[("if-unmodified-since", DATE)], Send),
+            (&[("if-unmodified-since", LATER)], Failed),
+            (
+                &[("if-match", "\"t\""), ("if-unmodified-since", LATER)],
+                Send,
+            ),
+            (&[("if-modified-since", DATE)], NotModified),
+            (&[("if-modified-since", LATER)], Send),
+            (&[("if-modified-since", "soon")], Send),
+            (
+                &[("if-none-match", "\"u\""), ("if-modified-since", DATE)],
+                Send,
+            ),
+            (&[("if-none-match", "\"t\""), ("if-match", "\"u\"")], Failed),
+            (&[], Send),
+        ] {
+            assert_eq!(judge(&with(pairs), "t", Some(DATE)), expected, "{pairs:?}");
+        }
+        let dated = with(&[("if-modified-since", DATE)]);
+        assert_eq!(judge(&dated, "t", None), Send);
     }
 
     #[test]
     fn a_strong_comparison_takes_no_weak_tag() {
-        assert_eq!(tags(&with("W/\"a\", \"b\""), &IF_MATCH).unwrap(), ["b"]);
-        assert_eq!(tags(&HeaderMap::new(), &IF_MATCH), None);
+        let headers = with(&[("if-match", "W/\"a\", \"b\"")]);
+        assert_eq!(tags(&headers, &IF_MATCH).unwrap(), ["b"]);
+        assert_eq!(tags(&HeaderMap::new(), &IF_NONE_MATCH), None);
     }
 }

@@ -1,4 +1,3 @@
-use axum::body::Body;
 use axum::response::Response;
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
@@ -160,15 +159,11 @@ fn from_diagnostic(status: StatusCode, diagnostic: &Diagnostic, plugin: Option<&
 /// A problem as a response.
 pub(super) fn respond(problem: &Problem) -> Response {
     let body = json!({ "errors": problem.errors }).to_string();
-    let mut response = Response::new(Body::from(body));
+    let mut response = Response::new(body.into());
     *response.status_mut() = problem.status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON_API));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        "x-content-type-options",
-        HeaderValue::from_static("nosniff"),
-    );
     for (name, value) in &problem.headers {
         headers.insert(name, value.clone());
     }

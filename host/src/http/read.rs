@@ -3,12 +3,12 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use axum::response::Response;
-use hyper::header::{CONTENT_LOCATION, LAST_MODIFIED};
+use hyper::header::CONTENT_LOCATION;
 use hyper::{HeaderMap, StatusCode};
 use serde_json::json;
 
 use super::App;
-use super::answer::{About, header, json, redirect};
+use super::answer::{About, Body, header, json, redirect};
 use super::error::{JSON_API, Problem};
 use super::negotiate::{Wanted, wanted};
 use crate::database::FileRow;
@@ -17,32 +17,43 @@ use crate::realm::{LocalPath, media_type};
 use crate::registry::Mounted;
 
 /// The header that names a generation, of answers and of requests.
-const GENERATION: &str = "realm-generation";
+pub(super) const GENERATION: &str = "realm-generation";
+
+/// A GET or HEAD of something in a realm.
+pub(super) struct Ask<'a> {
+    pub(super) app: &'a App,
+    pub(super) realm: &'a Arc<Mounted>,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) is_get: bool,
+}
+
+impl Ask<'_> {
+    /// Waits for the generation that the request names, and sees to it that caches may be believed.
+    pub(super) async fn fresh(&self, asked: Asked) -> Result<Served, Problem> {
+        let reader = &self.app.0.reader;
+        if let Some(wanted) = self.headers.get(GENERATION) {
+            let generation = wanted.to_str().ok().and_then(|text| text.parse().ok());
+            let generation = generation.ok_or_else(|| {
+                Problem::new(
+                    StatusCode::BAD_REQUEST,
+                    "bad-generation",
+                    "Realm-Generation is not a whole number",
+                )
+            })?;
+            reader.wait_for(self.realm, generation).await?;
+        }
+        Ok(reader.ensure_fresh(self.realm, asked).await?)
+    }
+}
 
 /// GET and HEAD of a realm's path.
-pub(super) async fn read(
-    app: &App,
-    realm: &Arc<Mounted>,
-    rest: &str,
-    headers: &HeaderMap,
-) -> Result<Response, Problem> {
+pub(super) async fn read(ask: &Ask<'_>, rest: &str) -> Result<Response, Problem> {
     let asked = Asked::now();
-    let reader = &app.0.reader;
-    if let Some(wanted) = headers.get(GENERATION) {
-        let generation = wanted.to_str().ok().and_then(|text| text.parse().ok());
-        let generation = generation.ok_or_else(|| {
-            Problem::new(
-                StatusCode::BAD_REQUEST,
-                "bad-generation",
-                "Realm-Generation is not a whole number",
-            )
-        })?;
-        reader.wait_for(realm, generation).await?;
-    }
-    let wanted = wanted(headers);
+    let wanted = wanted(ask.headers);
     if rest.is_empty() || rest.ends_with('/') {
         if wanted == Wanted::Listing {
-            return listing(app, realm, rest).await;
+            ask.fresh(asked).await?;
+            return listing(ask.app, ask.realm, rest).await;
         }
         if !rest.is_empty() {
             return Err(Problem::no_file(rest));
@@ -54,11 +65,9 @@ pub(super) async fn read(
     } else {
         LocalPath::decode(rest)?
     };
-    let served = reader.ensure_fresh(realm, asked).await?;
+    let served = ask.fresh(asked).await?;
     let get = Get {
-        app,
-        realm,
-        headers,
+        ask,
         path,
         served,
         asked,
@@ -69,11 +78,9 @@ pub(super) async fn read(
     }
 }
 
-/// One GET of a file.
+/// One GET or HEAD of a file.
 struct Get<'a> {
-    app: &'a App,
-    realm: &'a Arc<Mounted>,
-    headers: &'a HeaderMap,
+    ask: &'a Ask<'a>,
     path: LocalPath,
     served: Served,
     asked: Asked,
@@ -81,13 +88,22 @@ struct Get<'a> {
 
 impl Get<'_> {
     async fn source(&self) -> Result<Response, Problem> {
-        let read = self.app.0.reader.source(self.realm, &self.path).await?;
+        let read = self
+            .ask
+            .app
+            .0
+            .reader
+            .source(self.ask.realm, &self.path)
+            .await?;
         let Some(file) = &read.value.file else {
             return self.absent(&read);
         };
         if file.path != self.path {
-            let mut response =
-                redirect(&format!("{}{}", self.realm.url.path(), file.path.encode()));
+            let mut response = redirect(&format!(
+                "{}{}",
+                self.ask.realm.url.path(),
+                file.path.encode()
+            ));
             self.about(&read).headers(response.headers_mut());
             return Ok(response);
         }
@@ -96,10 +112,11 @@ impl Get<'_> {
 
     async fn module(&self) -> Result<Response, Problem> {
         let reply = self
+            .ask
             .app
             .0
             .reader
-            .reply(self.realm, &self.path, self.asked)
+            .reply(self.ask.realm, &self.path, self.asked)
             .await?;
         let piece = match &reply.value {
             Reply::Module(_) => None,
@@ -107,12 +124,13 @@ impl Get<'_> {
         };
         let read = reply.map(Reply::into_module);
         if let Some(piece) = piece {
-            return Ok(self.about(&read).bytes(
-                self.headers,
-                &piece.tag,
-                &piece.media_type,
-                piece.bytes,
-            ));
+            let body = Body {
+                tag: &piece.tag,
+                media_type: &piece.media_type,
+                bytes: piece.bytes.clone(),
+                modified_at: None,
+            };
+            return self.about(&read).bytes(self.ask, body).await;
         }
         let Some(file) = &read.value.file else {
             return self.absent(&read);
@@ -123,13 +141,13 @@ impl Get<'_> {
                 return Err(Problem::failed(failure).at_generation(read.generation));
             }
             Made::Output(output) => {
-                let contents = output.contents.clone();
-                let mut response = self.about(&read).bytes(
-                    self.headers,
-                    &output.tag,
-                    &output.media_type,
-                    contents,
-                );
+                let body = Body {
+                    tag: &output.tag,
+                    media_type: &output.media_type,
+                    bytes: output.contents.clone(),
+                    modified_at: None,
+                };
+                let mut response = self.about(&read).bytes(self.ask, body).await?;
                 if output.source_map.is_some() {
                     // Relative to the request's own URL, which has the file's name in it or an alias beside it.
                     let name = file.path.encode();
@@ -142,7 +160,7 @@ impl Get<'_> {
             }
         };
         if file.path != self.path || self.path.as_str() == "index.html" {
-            let location = format!("{}{}", self.realm.url.path(), file.path.encode());
+            let location = format!("{}{}", self.ask.realm.url.path(), file.path.encode());
             response
                 .headers_mut()
                 .insert(CONTENT_LOCATION, header(&location));
@@ -152,17 +170,20 @@ impl Get<'_> {
 
     /// A file as it is stored.
     async fn stored(&self, read: &Read<Module>, file: &FileRow) -> Result<Response, Problem> {
-        let (bytes, _) = self.app.0.reader.bytes(self.realm.id, file.blob).await?;
-        let mut response = self.about(read).bytes(
-            self.headers,
-            &file.blob.short(),
-            media_type(file.path.as_str()),
+        let (bytes, _) = self
+            .ask
+            .app
+            .0
+            .reader
+            .bytes(self.ask.realm.id, file.blob)
+            .await?;
+        let body = Body {
+            tag: &file.blob.short(),
+            media_type: media_type(file.path.as_str()),
             bytes,
-        );
-        if let Some(date) = http_date(file.modified_at) {
-            response.headers_mut().insert(LAST_MODIFIED, header(&date));
-        }
-        Ok(response)
+            modified_at: Some(file.modified_at),
+        };
+        self.about(read).bytes(self.ask, body).await
     }
 
     fn absent(&self, read: &Read<Module>) -> Result<Response, Problem> {
@@ -170,7 +191,12 @@ impl Get<'_> {
     }
 
     fn about<'b>(&'b self, read: &'b Read<Module>) -> About<'b> {
-        About::of(self.realm, read, Some(&read.value.settings), self.served)
+        About::of(
+            self.ask.realm,
+            read,
+            Some(&read.value.settings),
+            self.served,
+        )
     }
 }
 

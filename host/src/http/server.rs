@@ -1,17 +1,16 @@
 use std::fmt;
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::extract::State;
 use axum::response::Response;
+use hyper::body::Incoming;
 use hyper::header::{HeaderValue, LOCATION, RETRY_AFTER};
-use hyper::{HeaderMap, StatusCode};
+use hyper::{Request, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::App;
 use super::answer;
-use super::error::{JSON_API, Problem, respond};
+use super::error::{JSON_API, Problem};
 use super::write::read_json;
 use crate::realm::RealmUrl;
 
@@ -52,7 +51,7 @@ pub(super) async fn health() -> Response {
 }
 
 /// `/_ready`: able to serve, or why not.
-pub(super) async fn ready(State(app): State<App>) -> Response {
+pub(super) fn ready(app: &App) -> Response {
     let checks = (app.0.health.0)();
     let good = checks.iter().all(|check| check.good);
     let list: Vec<_> = checks
@@ -94,16 +93,11 @@ struct CreateAttributes {
 
 /// `POST /_create-realm`.
 pub(super) async fn create_realm(
-    State(app): State<App>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    create(&app, &headers, body)
-        .await
-        .unwrap_or_else(|problem| respond(&problem))
-}
-
-async fn create(app: &App, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
+    app: &App,
+    request: Request<Incoming>,
+) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let headers = &parts.headers;
     app.refuse_foreign(headers, &app.0.origin)?;
     let asked: CreateRealm = read_json(app, body).await?;
     let url = RealmUrl::parse(&asked.data.attributes.url)

@@ -1,17 +1,19 @@
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION};
 use hyper::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
 
+use super::App;
 use super::answer::{empty, header};
+use super::coding::uncoded;
 use super::conditional::tags;
 use super::error::Problem;
-use super::{App, RESERVED};
+use super::route::is_reserved;
 use crate::lifecycle::{Change, Condition, Effect, WriteError, WriteSet, Written};
 use crate::realm::LocalPath;
 use crate::registry::Mounted;
@@ -23,7 +25,7 @@ pub(super) async fn put(
     rest: &str,
     method: &Method,
     headers: &HeaderMap,
-    body: Body,
+    body: Incoming,
 ) -> Result<Response, Problem> {
     if *method == Method::POST {
         let kind = headers
@@ -45,7 +47,7 @@ pub(super) async fn put(
     }
     let path = writable(rest)?;
     let condition = condition(headers, Condition::Any);
-    let bytes = read_body(body, app.0.max_file_bytes, "max-file-bytes").await?;
+    let bytes = read_body(app, body, app.0.max_file_bytes, "max-file-bytes").await?;
     let conditional = condition != Condition::Any;
     let change = Change {
         path: path.clone(),
@@ -114,10 +116,16 @@ async fn write(
 }
 
 fn condition(headers: &HeaderMap, otherwise: Condition) -> Condition {
-    if let Some(tags) = tags(headers, &IF_MATCH) {
+    // A source is named by its tag in whatever coding it was read.
+    let sources = |name| {
+        let tags = tags(headers, name)?;
+        Some(tags.iter().map(|tag| uncoded(tag).to_owned()).collect())
+    };
+    if let Some(tags) = sources(&IF_MATCH) {
         return Condition::Tagged(tags);
     }
-    match tags(headers, &IF_NONE_MATCH) {
+    let none: Option<Vec<String>> = sources(&IF_NONE_MATCH);
+    match none {
         // A file that is to go must be there, whatever else is asked.
         _ if otherwise == Condition::Exists => otherwise,
         Some(tags) if tags.iter().any(|tag| tag == "*") => Condition::Absent,
@@ -129,7 +137,7 @@ fn condition(headers: &HeaderMap, otherwise: Condition) -> Condition {
 /// The path of a file that may be written.
 pub(super) fn writable(rest: &str) -> Result<LocalPath, Problem> {
     let path = LocalPath::decode(rest)?;
-    if RESERVED.contains(&path.as_str()) {
+    if is_reserved(path.as_str()) {
         let detail = format!("`{path}` is an endpoint of the realm, and no file can have its name");
         return Err(Problem::new(StatusCode::BAD_REQUEST, "reserved", detail));
     }
@@ -146,31 +154,41 @@ pub(super) fn written_at(status: StatusCode, written: &Written) -> Response {
 }
 
 /// A body of at most `max` bytes; `setting` is what raises the bound.
-pub(super) async fn read_body(body: Body, max: usize, setting: &str) -> Result<Bytes, Problem> {
-    match Limited::new(body, max).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
+pub(super) async fn read_body(
+    app: &App,
+    body: Incoming,
+    max: usize,
+    setting: &str,
+) -> Result<Bytes, Problem> {
+    let limit = app.0.limits.body_timeout;
+    let collected = Limited::new(body, max).collect();
+    match tokio::time::timeout(limit, collected).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
             let detail = format!("the body has more than {max} bytes (`{setting}`)");
-            Err(Problem::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "too-large",
-                detail,
-            ))
+            let status = StatusCode::PAYLOAD_TOO_LARGE;
+            // What is still on its way is not read, so nothing can follow it.
+            Err(Problem::new(status, "too-large", detail).with_header("connection", "close"))
         }
-        Err(error) => Err(Problem::new(
+        Ok(Err(error)) => Err(Problem::new(
             StatusCode::BAD_REQUEST,
             "bad-body",
             format!("the body could not be read: {error}"),
         )),
+        Err(_) => {
+            let detail = format!("the body did not come within {limit:?} (`body-timeout`)");
+            let status = StatusCode::REQUEST_TIMEOUT;
+            Err(Problem::new(status, "slow-body", detail).with_header("connection", "close"))
+        }
     }
 }
 
 /// A JSON body.
 pub(super) async fn read_json<T: for<'de> Deserialize<'de>>(
     app: &App,
-    body: Body,
+    body: Incoming,
 ) -> Result<T, Problem> {
-    let bytes = read_body(body, app.0.max_body_bytes, "max-body-bytes").await?;
+    let bytes = read_body(app, body, app.0.max_body_bytes, "max-body-bytes").await?;
     serde_json::from_slice(&bytes).map_err(|error| {
         Problem::new(
             StatusCode::BAD_REQUEST,
@@ -201,9 +219,9 @@ struct InvalidateAttributes {
 pub(super) async fn invalidate(
     app: &App,
     realm: &Arc<Mounted>,
-    body: Body,
+    body: Incoming,
 ) -> Result<Response, Problem> {
-    let bytes = read_body(body, app.0.max_body_bytes, "max-body-bytes").await?;
+    let bytes = read_body(app, body, app.0.max_body_bytes, "max-body-bytes").await?;
     let asked: Invalidate = if bytes.is_empty() {
         Invalidate {
             data: InvalidateData::default(),

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tracing::warn;
 
-use super::{Lifecycle, panicked};
-use crate::database::{Changes, DatabaseError, FileRow, Transaction, WriteTarget};
+use super::{Lifecycle, WriteLimits, panicked};
+use crate::database::{Changes, DatabaseError, FileRow, Transaction, WriteTarget, bounded};
 use crate::realm::{BlobHash, Generation, LocalPath, RealmSettings, SETTINGS_FILE};
 use crate::registry::Mounted;
 
@@ -147,20 +147,30 @@ impl Lifecycle {
             .enter(realm.id)
             .await
             .ok_or(WriteError::Busy(self.limits.queue))?;
-        let mut transaction = self
-            .database
-            .begin_write(&realm.url, self.limits.lock_timeout)
-            .await?;
-        let target = transaction
-            .write_target(&realm.url)
-            .await?
-            .filter(|target| target.id == realm.id)
-            .ok_or(WriteError::NoRealm)?;
-        let done = apply_set(&mut transaction, target, &set).await;
-        // Read under the lock: what others have committed since, and this commit's own row after them.
-        let seen = transaction
-            .changes_since(realm.id, realm.tracker.applied())
-            .await;
+        let WriteLimits {
+            lock_timeout,
+            database_timeout,
+            ..
+        } = self.limits;
+        let begun = self.database.begin_write(&realm.url, lock_timeout);
+        let mut transaction = bounded(lock_timeout + database_timeout, "lock", begun).await?;
+        // A large write is many statements.
+        let hundreds = u32::try_from(set.changes.len() / 100).unwrap_or(u32::MAX);
+        let limit = database_timeout.saturating_mul(hundreds.saturating_add(1));
+        let work = async {
+            let target = transaction
+                .write_target(&realm.url)
+                .await?
+                .filter(|target| target.id == realm.id);
+            let done = match target {
+                Some(target) => apply_set(&mut transaction, target, &set).await,
+                None => Err(WriteError::NoRealm),
+            };
+            // Read under the lock: what others have committed since, and this commit's own row after them.
+            let applied = realm.tracker.applied();
+            Ok((done, transaction.changes_since(realm.id, applied).await))
+        };
+        let (done, seen) = bounded(limit, "write", work).await?;
         let done = match done {
             Ok(done) => done,
             Err(refusal) => {
@@ -182,7 +192,7 @@ impl Lifecycle {
         }
         #[cfg(feature = "under-test")]
         crate::gates::pass("before-commit", about(&set)).await;
-        let committed = transaction.commit().await;
+        let committed = bounded(database_timeout, "commit", transaction.commit()).await;
         #[cfg(feature = "under-test")]
         crate::gates::pass("after-commit", about(&set)).await;
         if let Err(error) = committed {

@@ -26,7 +26,7 @@ impl Reader {
         }
         let (database, limit) = (self.0.database.clone(), self.0.limits.database_timeout);
         let mut waiter = self.0.blob_flights.join(hash, |_| async move {
-            let bytes = bounded(limit, database.blob(hash)).await?;
+            let bytes = bounded(limit, "blob", database.blob(hash)).await?;
             #[cfg(feature = "under-test")]
             crate::gates::pass("blob-read", &hash.to_string()).await;
             Ok(bytes.map(|bytes| Blob(bytes.into())))

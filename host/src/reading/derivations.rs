@@ -8,7 +8,7 @@ use tracing::debug;
 use super::derive::{Input, Run};
 use super::stored::{self, Stored, StoredRead, StoredSet};
 use super::{Asked, Interruption};
-use crate::database::NewDerivation;
+use crate::database::{NewDerivation, bounded};
 use crate::plugins::{Found, InFlight, Outcome, ReadEntry, Stage};
 use crate::realm::{BlobHash, LocalPath, RealmId};
 
@@ -60,14 +60,17 @@ impl Run<'_> {
     /// The newest one in the database that holds in this realm, now.
     async fn load(&mut self, key: BlobHash) -> Result<Option<Arc<Stored>>, Interruption> {
         let database = self.reader.0.database.clone();
-        for row in database.derivations(key, self.realm.id).await? {
+        let limit = self.reader.0.limits.database_timeout;
+        let rows = database.derivations(key, self.realm.id);
+        for row in bounded(limit, "derivations", rows).await? {
             let Ok(reads) = serde_json::from_str::<Vec<StoredRead>>(&row.reads) else {
                 continue;
             };
             if !self.holds(&reads).await? {
                 continue;
             }
-            let parts = database.derivation_parts(row.id).await?;
+            let parts = database.derivation_parts(row.id);
+            let parts = bounded(limit, "derivation_parts", parts).await?;
             if let Some(outcome) = stored::read(&row.outcome, parts) {
                 return Ok(Some(Arc::new(Stored {
                     reads,

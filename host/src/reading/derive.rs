@@ -3,7 +3,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::Bytes;
-use tracing::warn;
+use tracing::{Instrument, warn};
 
 use super::guest_files::{CallFiles, guest_url};
 use super::resolve::Resolved;
@@ -17,6 +17,7 @@ use crate::plugins::{
 };
 use crate::realm::{BlobHash, Generation, LocalPath, RealmId, SETTINGS_FILE, media_type};
 use crate::registry::Mounted;
+use crate::telemetry::TRACE;
 
 /// What tells one flight from another: the file, its bytes, the settings, and the period between invalidations.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -287,7 +288,17 @@ impl<'a> Run<'a> {
             files: Arc::new(files),
             token: call.token.clone(),
         };
-        let mut running = std::pin::pin!(reader.0.engine.transpile(request));
+        let span = tracing::info_span!(
+            target: TRACE,
+            "guest",
+            otel.name = "transpile",
+            otel.status_code = tracing::field::Empty,
+            realm.plugin = call.plugin,
+            realm.call = call.id,
+            realm.path = path.as_str(),
+        );
+        let running = reader.0.engine.transpile(request).instrument(span.clone());
+        let mut running = std::pin::pin!(running);
         let outcome = tokio::select! {
             outcome = &mut running => outcome,
             () = self.flight.abandoned.cancelled() => {
@@ -295,6 +306,9 @@ impl<'a> Run<'a> {
                 running.await
             }
         };
+        if outcome.is_err() {
+            span.record("otel.status_code", "ERROR");
+        }
         self.take(&call, known);
         let outcome = Arc::new(outcome.map_err(|error| self.judge(error))?);
         call.enter(CallState::Storing);

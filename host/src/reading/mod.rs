@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::cache::{ByteCache, Flights};
 use crate::changes::{BootTime, Hub};
-use crate::database::{Database, DatabaseError};
+use crate::database::{Database, DatabaseError, bounded};
 use crate::plugins::{CallError, Calls, PluginEngine, Plugins, QueueFull};
 use crate::realm::{BlobHash, Generation, LocalPath};
 use crate::registry::{Mounted, Registry};
@@ -247,6 +247,12 @@ impl Reader {
         }))
     }
 
+    /// Whom to ask for what has changed.
+    #[must_use]
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.0.hub
+    }
+
     /// The installed plugins.
     #[must_use]
     pub fn plugins(&self) -> &Plugins {
@@ -281,9 +287,8 @@ impl Reader {
         realm: &Mounted,
         folder: &str,
     ) -> Result<crate::database::Looked, ReadError> {
-        self.0
-            .database
-            .list(realm.id, folder)
+        let listed = self.0.database.list(realm.id, folder);
+        bounded(self.0.limits.database_timeout, "list", listed)
             .await?
             .ok_or(ReadError::NoRealm)
     }

@@ -153,7 +153,7 @@ impl Reader {
                 .collect();
             let names: Vec<&str> = candidates.iter().flatten().map(String::as_str).collect();
             let look = self.0.database.look(realm.id, &names);
-            let looked = bounded(self.0.limits.database_timeout, look)
+            let looked = bounded(self.0.limits.database_timeout, "look", look)
                 .await?
                 .ok_or_else(gone)?;
             if looked.settings != settings_hash {
@@ -204,7 +204,9 @@ impl Reader {
         if let Some(known) = self.0.settings.get(realm, &hash) {
             return Ok(Arc::clone(&known.0));
         }
-        let bytes = self.0.database.blob(hash).await?.unwrap_or_default();
+        let read = self.0.database.blob(hash);
+        let limit = self.0.limits.database_timeout;
+        let bytes = bounded(limit, "settings", read).await?.unwrap_or_default();
         // Only what could be read is ever put in force; an older host may have known less.
         let settings = RealmSettings::parse(&bytes).unwrap_or_else(|error| {
             warn!(realm = realm.0, %error, "the settings in force cannot be read: the defaults hold");

@@ -30,6 +30,15 @@ pub struct Mounted {
     pub floors: Arc<Floors>,
 }
 
+/// What a request's URL names.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// A path of so many bytes in a realm.
+    Realm(Arc<Mounted>, usize),
+    /// A realm, without the `/` at its end.
+    LacksSlash(Arc<Mounted>),
+}
+
 /// A realm that there is; mounted when somebody first asks for it.
 #[derive(Debug)]
 struct Known {
@@ -144,14 +153,20 @@ impl Registry {
     #[must_use]
     pub fn find<'a>(&self, url: &'a str) -> Option<(Arc<Mounted>, &'a str)> {
         let snapshot = Arc::clone(&self.snapshot.read());
-        let mut end = url.len();
-        while let Some(slash) = url[..end].rfind('/') {
-            if let Some(known) = snapshot.realms.get(&url[..=slash]) {
-                return Some((self.mount(known), &url[slash + 1..]));
-            }
-            end = slash;
+        longest(&snapshot, url).map(|(known, rest)| (self.mount(known), rest))
+    }
+
+    /// What a URL names; `url` has one `/` too many, so that a realm named without its own is found as well.
+    #[must_use]
+    pub fn locate(&self, url: &str) -> Option<Found> {
+        let bare = &url[..url.len().checked_sub(1)?];
+        let snapshot = Arc::clone(&self.snapshot.read());
+        if !bare.ends_with('/')
+            && let Some(known) = snapshot.realms.get(url)
+        {
+            return Some(Found::LacksSlash(self.mount(known)));
         }
-        None
+        longest(&snapshot, bare).map(|(known, rest)| Found::Realm(self.mount(known), rest.len()))
     }
 
     /// The realm at exactly this URL.
@@ -220,6 +235,18 @@ impl Registry {
         };
         Arc::clone(known.mounted.get_or_init(mount))
     }
+}
+
+/// The known realm whose URL is the longest prefix of `url`, and what follows it.
+fn longest<'s, 'u>(snapshot: &'s Snapshot, url: &'u str) -> Option<(&'s Known, &'u str)> {
+    let mut end = url.len();
+    while let Some(slash) = url[..end].rfind('/') {
+        if let Some(known) = snapshot.realms.get(&url[..=slash]) {
+            return Some((known, &url[slash + 1..]));
+        }
+        end = slash;
+    }
+    None
 }
 
 impl Subscriber for Registry {

@@ -1,0 +1,408 @@
+//! Every setting of the host, its default, its unit and where its value came from, in one place: the table, how values are
+//! gathered, and what they mean together. Decides nothing else.
+
+mod raw;
+mod settings;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::telemetry::{LogFormat, Logging};
+
+pub use self::raw::{ConfigError, RawConfig, RawValue, Source};
+pub use self::settings::{SETTINGS, Setting};
+
+/// Bounds of one guest call. Each is a setting of its own.
+#[derive(Clone, Debug)]
+pub struct CallLimits {
+    /// Bytes of linear memory.
+    pub memory: usize,
+    /// How long it may run.
+    pub deadline: Duration,
+    /// Bytes that it may give back.
+    pub output: usize,
+    /// Bytes that it may log.
+    pub log: usize,
+    /// Files that it may read.
+    pub reads: usize,
+    /// Bytes of WebAssembly stack.
+    pub stack: usize,
+    /// Component handles that it may hold.
+    pub handles: usize,
+    /// Table elements that it may have.
+    pub table_elements: usize,
+    /// Calls of one plugin at a time.
+    pub concurrency: usize,
+    /// Calls of one plugin that wait.
+    pub queue: usize,
+    /// Restarts of one request.
+    pub restarts: usize,
+    /// Bytes that a pooled slot keeps between calls.
+    pub resident: usize,
+}
+
+/// Bounds of what clients may do to a socket.
+#[derive(Clone, Debug)]
+pub struct HttpLimits {
+    /// Bytes of a request's head.
+    pub header_bytes: usize,
+    /// Open connections.
+    pub connections: usize,
+    /// Requests at work.
+    pub requests: usize,
+    /// Open event streams.
+    pub event_streams: usize,
+    /// Longest wait for a request's head.
+    pub header_timeout: Duration,
+    /// Longest wait for a request's body.
+    pub body_timeout: Duration,
+    /// Longest time in which a client takes nothing of its answer.
+    pub write_timeout: Duration,
+    /// How long a stopping socket lets requests finish.
+    pub drain: Duration,
+}
+
+/// A content coding (RFC 9110, section 8.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Coding {
+    /// `br`.
+    Brotli,
+    /// `gzip`.
+    Gzip,
+}
+
+impl Coding {
+    /// The coding's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Brotli => "br",
+            Self::Gzip => "gzip",
+        }
+    }
+}
+
+/// Which pages of other origins may use this host from a browser.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CorsOrigins {
+    /// All may read.
+    pub any: bool,
+    /// These may read and write.
+    pub named: Vec<String>,
+}
+
+impl CorsOrigins {
+    /// Whether any page of another origin may do anything.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.any || !self.named.is_empty()
+    }
+}
+
+/// Every setting, understood.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Folder of the embedded database and the compiled plugins.
+    pub data_dir: PathBuf,
+    /// A Postgres; none: the embedded SQLite.
+    pub database_url: Option<String>,
+    /// Most connections of the pool.
+    pub database_connections: u32,
+    /// Longest wait for the database.
+    pub database_timeout: Duration,
+    /// Public socket.
+    pub listen: SocketAddr,
+    /// Admin socket.
+    pub admin_listen: Option<SocketAddr>,
+    /// Scheme, host and port that realms live under.
+    pub origin: Option<String>,
+    /// Origins whose pages may read, and write with rights of their own.
+    pub cors_origins: CorsOrigins,
+    /// Folder of further plugins.
+    pub plugin_dir: Option<PathBuf>,
+    /// The freshness lease.
+    pub lease: Duration,
+    /// How long after the lease stale bytes are served.
+    pub stale_limit: Duration,
+    /// Bytes that the caches hold.
+    pub cache_bytes: usize,
+    /// Largest file.
+    pub max_file_bytes: usize,
+    /// Largest request body.
+    pub max_body_bytes: usize,
+    /// Bounds of the public socket.
+    pub http: HttpLimits,
+    /// Content codings, the preferred one first.
+    pub compression: Vec<Coding>,
+    /// Whether each request is logged.
+    pub access_log: bool,
+    /// Longest wait for a realm's write lock.
+    pub lock_timeout: Duration,
+    /// Most waiting writes of one realm.
+    pub write_queue: usize,
+    /// Longest wait for a named generation.
+    pub generation_wait: Duration,
+    /// Age at which change rows go.
+    pub changes_retention: Duration,
+    /// Bounds of a guest call.
+    pub limits: CallLimits,
+}
+
+impl RawConfig {
+    /// What is logged and traced: needed before all else is understood.
+    ///
+    /// # Errors
+    /// When a value does not fit.
+    pub fn logging(&self) -> Result<Logging, ConfigError> {
+        let format = match self.0["log-format"].text.as_str() {
+            "text" => LogFormat::Text,
+            "json" => LogFormat::Json,
+            _ => return Err(self.fail("log-format", "is neither `text` nor `json`")),
+        };
+        let ratio: f64 = self.number("trace-ratio")?;
+        if !(0.0..=1.0).contains(&ratio) {
+            return Err(self.fail("trace-ratio", "is not between 0 and 1"));
+        }
+        let filter = self.text("log").unwrap_or_default().to_owned();
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&filter) {
+            return Err(self.fail("log", error));
+        }
+        let collector = self
+            .text("otlp-endpoint")
+            .map(|text| {
+                url::Url::parse(text)
+                    .map(|_| text.to_owned())
+                    .map_err(|error| self.fail("otlp-endpoint", format!("is not a URL: {error}")))
+            })
+            .transpose()?;
+        Ok(Logging {
+            filter,
+            format,
+            collector,
+            ratio,
+        })
+    }
+}
+
+impl Config {
+    /// Understands the gathered values.
+    ///
+    /// # Errors
+    /// When a value does not fit, or two do not go together.
+    pub fn new(raw: &RawConfig) -> Result<Self, ConfigError> {
+        let listen = raw.socket("listen")?;
+        let admin_listen = if raw.text("admin-listen") == Some("off") {
+            None
+        } else {
+            Some(raw.socket("admin-listen")?)
+        };
+        raw.logging()?;
+        let loopback = listen.ip().is_loopback()
+            && admin_listen.is_none_or(|socket| socket.ip().is_loopback());
+        match raw.text("auth") {
+            Some("none") => {}
+            None if loopback => {}
+            None => {
+                return Err(ConfigError::Conflict(
+                    "a socket that others can reach needs `--auth` to be chosen: `none` lets everyone who reaches it read and write".to_owned(),
+                ));
+            }
+            Some(_) => {
+                return Err(raw.fail(
+                    "auth",
+                    "is not a way to authenticate; `none` is the one that there is",
+                ));
+            }
+        }
+        let origin = raw
+            .text("origin")
+            .map(|text| parse_origin(text).map_err(|problem| raw.fail("origin", problem)))
+            .transpose()?;
+        if let Some(unknown) = raw.0["role"]
+            .text
+            .split(',')
+            .find(|role| !matches!(*role, "serve" | "work"))
+        {
+            return Err(raw.fail(
+                "role",
+                format!("has `{unknown}`; a role is `serve` or `work`"),
+            ));
+        }
+        if !matches!(raw.0["access-log"].text.as_str(), "on" | "off") {
+            return Err(raw.fail("access-log", "is neither `on` nor `off`"));
+        }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let concurrency: usize = raw.number("plugin-concurrency")?;
+        Ok(Self {
+            data_dir: PathBuf::from(&raw.0["data-dir"].text),
+            database_url: raw.text("database-url").map(str::to_owned),
+            database_connections: raw.number("database-connections")?,
+            database_timeout: raw.duration("database-timeout")?,
+            listen,
+            admin_listen,
+            origin,
+            cors_origins: cors_origins(raw)?,
+            plugin_dir: raw.text("plugin-dir").map(PathBuf::from),
+            lease: raw.duration("lease")?,
+            stale_limit: raw.duration("stale-limit")?,
+            cache_bytes: raw.bytes("cache-bytes")?,
+            max_file_bytes: raw.bytes("max-file-bytes")?,
+            max_body_bytes: raw.bytes("max-body-bytes")?,
+            http: HttpLimits {
+                header_bytes: raw.bytes("max-header-bytes")?.max(8 << 10),
+                connections: raw.positive("max-connections")?,
+                requests: raw.positive("max-requests")?,
+                event_streams: raw.number("max-event-streams")?,
+                header_timeout: raw.duration("header-timeout")?,
+                body_timeout: raw.duration("body-timeout")?,
+                write_timeout: raw.duration("write-timeout")?,
+                drain: raw.duration("drain")?,
+            },
+            compression: codings(raw)?,
+            access_log: raw.0["access-log"].text == "on",
+            lock_timeout: raw.duration("lock-timeout")?,
+            write_queue: raw.number("write-queue")?,
+            generation_wait: raw.duration("generation-wait")?,
+            changes_retention: raw.duration("changes-retention")?,
+            limits: CallLimits {
+                memory: raw.bytes("plugin-memory")?,
+                deadline: raw.duration("plugin-deadline")?,
+                output: raw.bytes("plugin-output")?,
+                log: raw.bytes("plugin-log")?,
+                reads: raw.number("plugin-reads")?,
+                stack: raw.bytes("plugin-stack")?,
+                handles: raw.number("plugin-handles")?,
+                table_elements: raw.number("plugin-table-elements")?,
+                concurrency: if concurrency == 0 { cores } else { concurrency },
+                queue: raw.number("plugin-queue")?,
+                restarts: raw.number("plugin-restarts")?,
+                resident: raw.bytes("plugin-resident")?,
+            },
+        })
+    }
+}
+
+fn codings(raw: &RawConfig) -> Result<Vec<Coding>, ConfigError> {
+    if raw.text("compression") == Some("off") {
+        return Ok(Vec::new());
+    }
+    let known = |name: &str| match name.trim() {
+        "br" => Ok(Coding::Brotli),
+        "gzip" => Ok(Coding::Gzip),
+        _ => Err(raw.fail(
+            "compression",
+            "is neither `off` nor a list of `br` and `gzip`",
+        )),
+    };
+    raw.0["compression"].text.split(',').map(known).collect()
+}
+
+fn cors_origins(raw: &RawConfig) -> Result<CorsOrigins, ConfigError> {
+    let mut origins = CorsOrigins::default();
+    let listed = raw.text("cors-origins").into_iter();
+    for text in listed.flat_map(|text| text.split(',').map(str::trim)) {
+        if text == "*" {
+            origins.any = true;
+            continue;
+        }
+        let origin = parse_origin(text).map_err(|problem| raw.fail("cors-origins", problem))?;
+        origins.named.push(origin);
+    }
+    Ok(origins)
+}
+
+/// Scheme, host and port, without a path.
+fn parse_origin(text: &str) -> Result<String, String> {
+    let url = url::Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https")
+        || url.path() != "/"
+        || url.query().is_some()
+        || url.fragment().is_some()
+    {
+        return Err(
+            "is not an origin; write scheme, host and port, as in `https://example.org`".to_owned(),
+        );
+    }
+    Ok(url.origin().ascii_serialization())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use super::{Config, RawConfig, Source};
+
+    fn with(flags: &[(&str, &str)]) -> Result<Config, String> {
+        let flags: BTreeMap<_, _> = flags
+            .iter()
+            .map(|(key, text)| ((*key).to_owned(), (*text).to_owned()))
+            .collect();
+        let folder = tempfile::tempdir().unwrap();
+        let raw = RawConfig::gather(&flags, folder.path()).map_err(|error| error.to_string())?;
+        Config::new(&raw).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_default_is_understood() {
+        let config = with(&[]).unwrap();
+        assert_eq!(config.lease, Duration::from_secs(5));
+        assert_eq!(config.cache_bytes, 512 << 20);
+        assert!(config.limits.concurrency > 0);
+    }
+
+    #[test]
+    fn a_wrong_value_names_its_setting_and_its_source() {
+        let error = with(&[("lease", "soon")]).unwrap_err();
+        assert!(
+            error.contains("`lease`") && error.contains("flag") && error.contains("`soon`"),
+            "{error}"
+        );
+        assert!(with(&[("cache-bytes", "0")]).is_err());
+        assert!(with(&[("origin", "http://x/path/")]).is_err());
+    }
+
+    #[test]
+    fn a_socket_that_others_reach_needs_a_choice() {
+        assert!(
+            with(&[("listen", "0.0.0.0:80")])
+                .unwrap_err()
+                .contains("--auth")
+        );
+        assert!(with(&[("listen", "0.0.0.0:80"), ("auth", "none")]).is_ok());
+        assert!(with(&[("auth", "jwt")]).is_err());
+    }
+
+    #[test]
+    fn the_file_is_read_and_flags_win_over_it() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(
+            folder.path().join("realm.toml"),
+            "lease = \"2s\"\nwrite-queue = 7\n",
+        )
+        .unwrap();
+        let flags = BTreeMap::from([("lease".to_owned(), "1s".to_owned())]);
+        let raw = RawConfig::gather(&flags, folder.path()).unwrap();
+        let sources: BTreeMap<_, _> = raw
+            .iter()
+            .map(|(setting, value)| (setting.key, value.source))
+            .collect();
+        assert_eq!(
+            (sources["lease"], sources["write-queue"], sources["drain"]),
+            (Source::Flag, Source::File, Source::Default)
+        );
+        let config = Config::new(&raw).unwrap();
+        assert_eq!(
+            (config.lease, config.write_queue),
+            (Duration::from_secs(1), 7)
+        );
+        std::fs::write(folder.path().join("realm.toml"), "laese = \"2s\"\n").unwrap();
+        assert!(
+            RawConfig::gather(&flags, folder.path())
+                .unwrap_err()
+                .to_string()
+                .contains("no setting `laese`")
+        );
+    }
+}

@@ -1,0 +1,175 @@
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, HOST, RETRY_AFTER};
+use hyper::{HeaderMap, Method, Request, StatusCode};
+
+use super::error::{Problem, respond};
+use super::{App, answer, atomic, events, info, origin, read, server, write};
+use crate::registry::Found;
+
+/// Names at a realm's root that are no files.
+const RESERVED: [&str; 12] = [
+    "_atomic",
+    "_dependencies",
+    "_events",
+    "_indexing-errors",
+    "_info",
+    "_invalidate",
+    "_mtimes",
+    "_permissions",
+    "_readiness-check",
+    "_reindex",
+    "_search",
+    "_types",
+];
+
+/// Whether a local path is an endpoint's.
+pub(super) fn is_reserved(path: &str) -> bool {
+    path.starts_with('_') && RESERVED.contains(&path)
+}
+
+impl App {
+    /// Answers a request to the public socket.
+    pub(super) async fn answer(&self, request: Request<Incoming>) -> Response {
+        let seen = self.0.observer.begin(&request);
+        let is_head = request.method() == Method::HEAD;
+        let asked = self.0.cors.is_set().then(|| request.headers().clone());
+        let mut response = seen.in_span(self.route(request)).await;
+        if is_head {
+            // The length stays: it is what a GET would bring.
+            *response.body_mut() = axum::body::Body::empty();
+        }
+        if let Some(asked) = asked {
+            origin::allow(&self.0.cors, &asked, response.headers_mut());
+        }
+        self.0.observer.end(seen, &mut response);
+        response
+    }
+
+    async fn route(&self, request: Request<Incoming>) -> Response {
+        // Whoever watches over this host is answered, however much there is to do.
+        match (request.method(), request.uri().path()) {
+            (&Method::GET | &Method::HEAD, "/_health") => return server::health().await,
+            (&Method::GET | &Method::HEAD, "/_ready") => return server::ready(self),
+            (_, "/_health" | "/_ready") => return respond(&no_method("GET, HEAD")),
+            _ => {}
+        }
+        let Ok(_turn) = self.0.requests.try_acquire() else {
+            metrics::counter!("realm_requests_shed_total").increment(1);
+            let detail = "this host has all the requests that it takes on at one time (`max-requests`); come again";
+            let busy = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail);
+            return respond(&busy.with_header(RETRY_AFTER.as_str(), "1"));
+        };
+        let answer = match request.uri().path() {
+            "/_create-realm" if request.method() == Method::POST => {
+                server::create_realm(self, request).await
+            }
+            "/_create-realm" => Err(no_method("POST")),
+            _ => self.dispatch(request).await,
+        };
+        answer.unwrap_or_else(|problem| respond(&problem))
+    }
+
+    async fn dispatch(&self, request: Request<Incoming>) -> Result<Response, Problem> {
+        let (parts, body) = request.into_parts();
+        // Of HTTP/2 and of the absolute form the authority, else the Host.
+        let host = parts
+            .uri
+            .authority()
+            .map(|authority| authority.as_str())
+            .or_else(|| parts.headers.get(HOST)?.to_str().ok());
+        let path = parts.uri.path();
+        let is_get = parts.method == Method::GET;
+        let reads = is_get || parts.method == Method::HEAD;
+        let (realm, rest) = match self.find(host, path).ok_or_else(Problem::no_realm)? {
+            Found::Realm(realm, rest) => (realm, &path[path.len() - rest..]),
+            Found::LacksSlash(realm) if reads => {
+                let query = parts
+                    .uri
+                    .query()
+                    .map(|query| format!("?{query}"))
+                    .unwrap_or_default();
+                return Ok(answer::redirect(&format!("{}{query}", realm.url.path())));
+            }
+            Found::LacksSlash(_) => return Err(no_method("GET, HEAD, OPTIONS")),
+        };
+        if parts.method == Method::OPTIONS {
+            return Ok(origin::options(&self.0.cors, &parts.headers));
+        }
+        if !reads {
+            self.refuse_foreign(&parts.headers, realm.url.origin())?;
+        }
+        let ask = read::Ask {
+            app: self,
+            realm: &realm,
+            headers: &parts.headers,
+            is_get,
+        };
+        if is_reserved(rest) {
+            let may = |methods: &str| {
+                let fits = methods.split(", ").any(|method| parts.method == *method);
+                fits.then_some(()).ok_or_else(|| no_method(methods))
+            };
+            return match rest {
+                "_atomic" => {
+                    may("POST")?;
+                    atomic::atomic(self, &realm, body).await
+                }
+                "_invalidate" => {
+                    may("POST")?;
+                    write::invalidate(self, &realm, body).await
+                }
+                "_events" => {
+                    may("GET, HEAD")?;
+                    events::events(&ask).await
+                }
+                "_info" => {
+                    may("GET, HEAD")?;
+                    info::info(&ask).await
+                }
+                "_mtimes" => {
+                    may("GET, HEAD")?;
+                    info::mtimes(&ask).await
+                }
+                _ => Err(Problem::new(
+                    StatusCode::NOT_FOUND,
+                    "not-found",
+                    "this host has no such endpoint",
+                )),
+            };
+        }
+        match &parts.method {
+            &Method::GET | &Method::HEAD => read::read(&ask, rest).await,
+            &Method::PUT | &Method::POST => {
+                write::put(self, &realm, rest, &parts.method, &parts.headers, body).await
+            }
+            &Method::DELETE => write::delete(self, &realm, rest, &parts.headers).await,
+            _ => Err(no_method(origin::METHODS)),
+        }
+    }
+
+    /// What a request's URL names: under its host, by either scheme, else under this host's own origin.
+    fn find(&self, host: Option<&str>, path: &str) -> Option<Found> {
+        let registry = &self.0.registry;
+        let by = |scheme: &str, port: &str| {
+            let host = host?;
+            let host = host.strip_suffix(port).unwrap_or(host);
+            let mut url = format!("{scheme}{host}{path}/");
+            url[..scheme.len() + host.len()].make_ascii_lowercase();
+            registry.locate(&url)
+        };
+        by("http://", ":80")
+            .or_else(|| by("https://", ":443"))
+            .or_else(|| registry.locate(&format!("{}{path}/", self.0.origin)))
+    }
+
+    pub(super) fn refuse_foreign(&self, headers: &HeaderMap, own: &str) -> Result<(), Problem> {
+        origin::refuse_foreign(headers, own, &self.0.origin, &self.0.cors)
+    }
+}
+
+fn no_method(allowed: &str) -> Problem {
+    let detail = format!("this takes {allowed}");
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
+        .with_header(ALLOW.as_str(), allowed)
+}

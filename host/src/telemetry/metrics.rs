@@ -1,0 +1,103 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// Seconds that a histogram of durations tells apart: those of OpenTelemetry's conventions, and faster ones, for answers
+/// from a cache take microseconds.
+const SECONDS: [f64; 18] = [
+    0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
+    2.5, 5.0, 10.0, 30.0,
+];
+/// Bytes that a histogram of sizes tells apart.
+const BYTES: [f64; 8] = [1e6, 4e6, 1.6e7, 3.2e7, 6.4e7, 1.28e8, 2.56e8, 5.12e8];
+
+/// Renders the metrics as Prometheus text.
+pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// Collects metrics from here on; what is returned renders them.
+///
+/// # Errors
+/// When another part of the process collects them already.
+pub fn collect_metrics() -> anyhow::Result<Metrics> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Suffix("_bytes".to_owned()), &BYTES)?
+        .install_recorder()?;
+    describe();
+    tokio::spawn(drain(handle.clone()));
+    let process = metrics_process::Collector::default();
+    process.describe();
+    Ok(Arc::new(move || {
+        process.collect();
+        handle.render()
+    }))
+}
+
+/// Sums up what has been recorded. Without it every sample is kept until somebody asks, and perhaps nobody ever does.
+async fn drain(handle: PrometheusHandle) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        ticks.tick().await;
+        handle.run_upkeep();
+    }
+}
+
+fn describe() {
+    use metrics::{
+        describe_counter as counter, describe_gauge as gauge, describe_histogram as histogram,
+    };
+    histogram!(
+        "http_server_request_duration_seconds",
+        "How long requests took until their answer began."
+    );
+    histogram!(
+        "db_client_operation_duration_seconds",
+        "How long the database took, by operation and outcome."
+    );
+    counter!(
+        "realm_requests_shed_total",
+        "Requests told to come again because too many were at work."
+    );
+    counter!("realm_guest_calls_total", "Guest calls begun, by plugin.");
+    counter!(
+        "realm_guest_call_failures_total",
+        "Guest calls that came to no outcome, by plugin and kind."
+    );
+    counter!(
+        "realm_calls_cancelled_total",
+        "Guest calls ended because something that they had read has changed."
+    );
+    histogram!("realm_guest_call_seconds", "How long guest calls took.");
+    histogram!(
+        "realm_guest_memory_bytes",
+        "The most linear memory that a guest call had."
+    );
+    gauge!("realm_cache_bytes", "Bytes held, by cache.");
+    gauge!("realm_cache_entries", "Entries held, by cache.");
+    gauge!(
+        "realm_check_good",
+        "1 where a check of /_ready is good, else 0, by check."
+    );
+    gauge!(
+        "realm_check_age_seconds",
+        "For how long a check of /_ready has been as it is."
+    );
+    gauge!(
+        "realm_listener_state",
+        "1 for the state that the listener is in: live, lost or resync."
+    );
+    gauge!(
+        "realm_lease_age_seconds",
+        "How long ago the oldest of the leases was renewed."
+    );
+    gauge!(
+        "realm_announcements_waiting",
+        "Announcements that have not been sent yet."
+    );
+    gauge!(
+        "realm_realms_mounted",
+        "Realms that this replica has mounted."
+    );
+    gauge!("realm_event_streams", "Open streams of _events.");
+}
