@@ -14,12 +14,12 @@ use tracing::{info, warn};
 use crate::changes::{Announcer, BootTime, Hub, ListenerState, Listening, keep_lease, listen};
 use crate::config::{Config, ConfigError};
 use crate::database::{ConnectOptions, Database};
-use crate::http::{self, App, Check, Health, Stop};
+use crate::http::{self, App, Stop};
 use crate::lifecycle::{Lifecycle, WriteLimits};
 use crate::plugins::{Calls, EngineOptions, Plugin, PluginEngine, Plugins};
 use crate::reading::{Parts, ReadLimits, Reader};
 use crate::realm::{LocalPath, RealmUrl};
-use crate::registry::Registry;
+use crate::registry::{Check, Checks, Registry, Replicas};
 use crate::telemetry::Metrics;
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
@@ -194,7 +194,7 @@ pub async fn run(
         compiled: config.data_dir.join("compiled"),
     };
     let engine = PluginEngine::new(&engine_options).map_err(anyhow::Error::from)?;
-    let plugins = install(&engine, &config).await?;
+    let (plugins, _) = install(&engine, &config).await?;
     let calls = Arc::new(Calls::default());
     core.hub.subscribe(Arc::clone(&calls) as _);
     let listening = match &config.database_url {
@@ -230,11 +230,18 @@ pub async fn run(
             .await?;
         mounted.push(url);
     }
+    let replicas = Replicas::new(
+        core.database.clone(),
+        &public_url,
+        checks(&config, &core, listening),
+        config.database_timeout,
+    );
+    tokio::spawn(replicas.clone().keep(config.lease));
     let parts = http::Parts {
         registry: Arc::clone(&core.registry),
         reader: reader.clone(),
         lifecycle: Arc::clone(&core.lifecycle),
-        health: health(&config, &core, listening),
+        replicas: replicas.clone(),
         origin,
         stop: stop.clone(),
     };
@@ -263,6 +270,7 @@ pub async fn run(
     if let Some(socket) = admin_socket {
         let _ = socket.await;
     }
+    replicas.leave().await;
     let _ = tokio::time::timeout(Duration::from_secs(5), core.database.close()).await;
     drop(data);
     Ok(())
@@ -304,7 +312,14 @@ async fn bind(socket: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
 }
 
 /// The plugins that we ship, then those of the folder; a plugin of the folder takes the place of one of the same name.
-async fn install(engine: &Arc<PluginEngine>, config: &Config) -> anyhow::Result<Plugins> {
+/// Beside them, why a file of the folder is none.
+///
+/// # Errors
+/// When a plugin that we ship cannot be installed, or the folder cannot be read.
+pub async fn install(
+    engine: &Arc<PluginEngine>,
+    config: &Config,
+) -> anyhow::Result<(Plugins, Vec<String>)> {
     let mut components: Vec<(String, Vec<u8>)> = EMBEDDED
         .iter()
         .map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec()))
@@ -322,12 +337,14 @@ async fn install(engine: &Arc<PluginEngine>, config: &Config) -> anyhow::Result<
         }
     }
     let mut plugins: Vec<Arc<Plugin>> = Vec::new();
+    let mut refused = Vec::new();
     for (name, bytes) in components {
         let plugin = match Plugin::install(engine, &name, bytes).await {
             Ok(plugin) => plugin,
             // One bad file must not keep the others from being served.
             Err(error) if config.plugin_dir.is_some() => {
                 tracing::error!(%error, "plugin not installed");
+                refused.push(error.to_string());
                 continue;
             }
             Err(error) => return Err(error.into()),
@@ -338,7 +355,7 @@ async fn install(engine: &Arc<PluginEngine>, config: &Config) -> anyhow::Result<
             None => plugins.push(plugin),
         }
     }
-    Ok(Plugins::new(plugins))
+    Ok((Plugins::new(plugins), refused))
 }
 
 fn read_limits(config: &Config) -> ReadLimits {
@@ -369,30 +386,71 @@ fn spawn_keepers(config: &Config, core: &Core) {
     });
 }
 
-/// Ready: the lease of every mounted realm holds, and notifications arrive where there are any.
-fn health(config: &Config, core: &Core, listening: Option<Listening>) -> Health {
+/// What is to be known of this host's health. It can serve while every lease holds; whether notifications arrive and are
+/// sent decides how soon it and its peers learn of changes.
+fn checks(config: &Config, core: &Core, listening: Option<Listening>) -> Checks {
     let (hub, lease) = (Arc::clone(&core.hub), config.lease);
-    Health::new(move || {
+    Arc::new(move || {
         let now = BootTime::now();
         let expired = hub.expired(now, lease);
+        let (state, detail) = if expired == 0 {
+            (
+                "holds",
+                "every mounted realm is known to be current".to_owned(),
+            )
+        } else {
+            let detail = format!(
+                "it has run out for {expired} realms: the database cannot be asked; see that it answers"
+            );
+            ("run-out", detail)
+        };
         let mut checks = vec![Check {
             name: "lease",
+            required: true,
             good: expired == 0,
-            detail: if expired == 0 {
-                "holds for every realm".to_owned()
-            } else {
-                format!("has run out for {expired} realms: the database cannot be asked")
-            },
+            state,
+            age: hub.oldest_lease(now),
+            detail,
         }];
-        if let Some(listening) = &listening {
-            let (state, since) = listening.state();
-            let detail = format!("{} for {} s", state.as_str(), since.elapsed().as_secs());
-            checks.push(Check {
-                name: "listener",
-                good: state == ListenerState::Live,
-                detail,
-            });
-        }
+        let Some(listening) = &listening else {
+            return checks;
+        };
+        let (state, since) = listening.state();
+        let live = state == ListenerState::Live;
+        let detail = if live {
+            "notifications arrive"
+        } else {
+            "notifications do not arrive: changes of other replicas are seen by the lease's poll only"
+        };
+        checks.push(Check {
+            name: "listener",
+            required: false,
+            good: live,
+            state: state.as_str(),
+            age: since.elapsed(),
+            detail: detail.to_owned(),
+        });
+        let announcing = hub.announcer.state();
+        let detail = if announcing.failing {
+            format!(
+                "{} announcements cannot be sent: other replicas see changes by their lease's poll only",
+                announcing.waiting
+            )
+        } else {
+            "what is committed is announced".to_owned()
+        };
+        checks.push(Check {
+            name: "announcer",
+            required: false,
+            good: !announcing.failing,
+            state: if announcing.failing {
+                "failing"
+            } else {
+                "working"
+            },
+            age: announcing.since.elapsed(),
+            detail,
+        });
         checks
     })
 }

@@ -162,6 +162,19 @@ impl Host {
             .await
     }
 
+    /// A check of `/_ready`, as the host's admin socket shows it.
+    ///
+    /// # Panics
+    /// When there is none of this name.
+    pub async fn check(&self, name: &str) -> Value {
+        let ready = self.admin("/_ready").await.json();
+        let mut checks = ready["checks"].as_array().into_iter().flatten();
+        let check = checks.find(|check| check["name"] == name);
+        check
+            .cloned()
+            .unwrap_or_else(|| panic!("no check `{name}`: {ready}"))
+    }
+
     /// Closes a gate for whatever is about something that contains `about`.
     ///
     /// # Panics

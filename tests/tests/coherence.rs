@@ -302,7 +302,7 @@ async fn a_listener_that_is_cut_off_comes_back_and_misses_nothing() {
         );
         assert!(b.get("/r/a.txt").await.generation() >= last);
         eventually("live again", || async {
-            (b.admin("/_ready").await.status == 200).then_some(())
+            (b.check("listener").await["state"] == "live").then_some(())
         })
         .await;
     }

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnection;
 use sqlx::{ConnectOptions as _, Connection as _};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::warn;
 
 use crate::database::{DatabaseError, bounded, postgres_options};
@@ -29,6 +29,18 @@ enum Job {
 pub struct Announcer {
     jobs: Option<mpsc::UnboundedSender<Job>>,
     pid: Arc<AtomicU32>,
+    state: watch::Receiver<Announcing>,
+}
+
+/// How an announcer gets on.
+#[derive(Clone, Copy, Debug)]
+pub struct Announcing {
+    /// Announcements that could not be sent yet.
+    pub waiting: usize,
+    /// Whether the last try failed.
+    pub failing: bool,
+    /// Since when it has been so.
+    pub since: Instant,
 }
 
 /// How long to wait before a lost connection is tried again.
@@ -41,12 +53,23 @@ impl Announcer {
     #[must_use]
     pub fn start(url: Option<String>, timeout: Duration) -> Self {
         let pid = Arc::new(AtomicU32::new(0));
+        let (told, state) = watch::channel(Announcing {
+            waiting: 0,
+            failing: false,
+            since: Instant::now(),
+        });
         let jobs = url.map(|url| {
             let (sender, jobs) = mpsc::unbounded_channel();
-            tokio::spawn(run(url, jobs, Arc::clone(&pid), timeout));
+            tokio::spawn(run(url, jobs, Arc::clone(&pid), timeout, told));
             sender
         });
-        Self { jobs, pid }
+        Self { jobs, pid, state }
+    }
+
+    /// How it gets on.
+    #[must_use]
+    pub fn state(&self) -> Announcing {
+        *self.state.borrow()
     }
 
     /// Hands over what to send. Never waits: a commit's answer does not depend on it.
@@ -82,7 +105,17 @@ async fn run(
     mut jobs: mpsc::UnboundedReceiver<Job>,
     pid: Arc<AtomicU32>,
     timeout: Duration,
+    told: watch::Sender<Announcing>,
 ) {
+    let tell = |waiting: usize, failing: bool| {
+        told.send_if_modified(|state| {
+            if state.failing != failing {
+                state.since = Instant::now();
+            }
+            (state.waiting, state.failing) = (waiting, failing);
+            false
+        });
+    };
     let mut connection: Option<(PgConnection, u32)> = None;
     let mut waiting: Vec<Announcement> = Vec::new();
     let mut batch = Vec::new();
@@ -99,7 +132,10 @@ async fn run(
         while !waiting.is_empty() {
             let sent = send(&url, &mut connection, &waiting, &pid);
             match bounded(timeout, "announce", sent).await {
-                Ok(()) => waiting.clear(),
+                Ok(()) => {
+                    waiting.clear();
+                    tell(0, false);
+                }
                 Err(error) => {
                     warn!(%error, waiting = waiting.len(), "could not announce; trying again");
                     connection = None;
@@ -107,6 +143,7 @@ async fn run(
                         waiting.clear();
                     }
                     waiting.truncate(MOST_WAITING);
+                    tell(waiting.len(), true);
                     tokio::time::sleep(RETRY).await;
                 }
             }

@@ -125,6 +125,13 @@ impl Hub {
             .count()
     }
 
+    /// How long ago the oldest of the leases was renewed.
+    #[must_use]
+    pub fn oldest_lease(&self, now: BootTime) -> Duration {
+        let ages = self.tracked().into_iter().map(|tracker| tracker.age(now));
+        ages.max().unwrap_or_default()
+    }
+
     pub(super) fn tell_registry(&self) {
         for subscriber in self.subscribers.read().iter() {
             subscriber.registry_changed();

@@ -94,10 +94,16 @@ impl Tracker {
         failed > verified && BootTime::now().since(failed) < window
     }
 
+    /// How long before `now` the database last showed that all there is has been applied.
+    #[must_use]
+    pub fn age(&self, now: BootTime) -> Duration {
+        now.since(BootTime::from_nanos(self.verified.load(Ordering::SeqCst)))
+    }
+
     /// Judges the lease for a request that came at `now`.
     #[must_use]
     pub fn freshness(&self, now: BootTime, lease: Duration) -> Freshness {
-        let age = now.since(BootTime::from_nanos(self.verified.load(Ordering::SeqCst)));
+        let age = self.age(now);
         if age <= lease || mutant!("lease-never-runs-out") {
             Freshness::Leased
         } else {

@@ -3,7 +3,18 @@ use serde_json::{Map, Value, json};
 use super::Context;
 use crate::config::Config;
 
-pub(super) fn run(context: &Context) -> anyhow::Result<()> {
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Print the reference of all settings, in Markdown
+    #[arg(long)]
+    reference: bool,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
+    if args.reference {
+        print!("{}", crate::config::reference());
+        return Ok(());
+    }
     let raw = context.settings.raw()?;
     if context.json {
         let all: Map<String, Value> = raw

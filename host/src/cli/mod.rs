@@ -2,6 +2,7 @@
 
 mod config;
 mod create;
+mod doctor;
 mod import;
 mod invalidate;
 mod list;
@@ -49,7 +50,9 @@ enum Command {
     /// List the realms
     List,
     /// Print the settings in force, and where each came from
-    Config,
+    Config(config::Args),
+    /// Look at everything that a host needs, and say what to do where something is amiss
+    Doctor,
 }
 
 /// What every subcommand gets.
@@ -91,7 +94,8 @@ pub fn main() -> ExitCode {
             Command::Sync(args) => import::sync(&context, args).await,
             Command::Invalidate(args) => invalidate::run(&context, args).await,
             Command::List => list::run(&context).await,
-            Command::Config => config::run(&context),
+            Command::Config(args) => config::run(&context, &args),
+            Command::Doctor => doctor::run(&context).await,
         }
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));

@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
+
 use super::Context;
 use crate::host::{self, Options};
 use crate::http::Stop;
@@ -20,6 +22,7 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<()> {
         folders: args.dirs,
         migrate: !args.no_migrate,
     };
+    allow_open_files();
     let stop = Stop::new();
     tokio::spawn(stop_on_signal(stop.clone()));
     let metrics = telemetry::collect_metrics()?;
@@ -33,6 +36,15 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<()> {
         println!("listening on {public}");
     })
     .await
+}
+
+/// Takes as many open files as the system allows: most shells start with room for a thousand.
+fn allow_open_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "could not raise the limit on open files");
+    }
 }
 
 /// The first signal asks to stop, the second does not wait.

@@ -73,7 +73,7 @@ impl Target {
                 .await?;
             }
             Self::Direct(direct) => {
-                direct.core.lifecycle.create(url.clone()).await?;
+                direct.core.lifecycle.create(url.clone(), None).await?;
             }
         }
         Ok(())

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::telemetry::{LogFormat, Logging};
 
 pub use self::raw::{ConfigError, RawConfig, RawValue, Source};
-pub use self::settings::{SETTINGS, Setting};
+pub use self::settings::{SETTINGS, Setting, reference};
 
 /// Bounds of one guest call. Each is a setting of its own.
 #[derive(Clone, Debug)]

@@ -230,3 +230,37 @@ pub const SETTINGS: &[Setting] = &[
         "memory that each pooled instance slot keeps between calls",
     ),
 ];
+
+/// All settings as a page of Markdown: `host/SETTINGS.md`.
+#[must_use]
+pub fn reference() -> String {
+    let mut page = String::from(
+        "# Settings\n\nEvery setting is a flag (`--lease 2s`), a variable (`REALM_LEASE=2s`) and a key of `realm.toml` in the working folder \
+         (`lease = \"2s\"`); a flag wins over a variable, that over the file. `realm config` prints what is in force and where it came from. \
+         Durations are written as `250ms`, `5s`, `7d`, sizes as `64KiB`, `512MiB`.\n\n\
+         This page is printed by `realm config --reference`.\n\n| setting | default | meaning |\n|---|---|---|\n",
+    );
+    for setting in SETTINGS {
+        let default = if setting.default.is_empty() {
+            String::new()
+        } else {
+            format!("`{}`", setting.default)
+        };
+        let meaning = setting.help.replace('|', "\\|");
+        page.push_str(&format!("| `{}` | {default} | {meaning} |\n", setting.key));
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_page_in_the_repository_is_this_one() {
+        let page = include_str!("../../SETTINGS.md");
+        assert_eq!(
+            page,
+            super::reference(),
+            "print it anew: realm config --reference > host/SETTINGS.md"
+        );
+    }
+}

@@ -93,7 +93,7 @@ impl Transaction {
         paths: Option<&[LocalPath]>,
     ) -> Result<Generation, DatabaseError> {
         let sql = "UPDATE realms SET generation = generation + 1, updated_at = $2 WHERE id = $1 RETURNING generation";
-        let generation: i64 = within!(self, c => sqlx::query_scalar(sql).bind(target.id.0).bind(now()).fetch_one(c).await)?;
+        let generation: i64 = within!(self, c => sqlx::query_scalar(sql).bind(target.id.0).bind(target.at).fetch_one(c).await)?;
         let insert =
             "INSERT INTO changes (realm_id, generation, path, created_at) VALUES ($1, $2, $3, $4)";
         let rows: Vec<Option<&str>> = paths.map_or_else(

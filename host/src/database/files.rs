@@ -2,7 +2,7 @@
 
 use sqlx::AssertSqlSafe;
 
-use super::{Database, DatabaseError, Transaction, WriteTarget, now, on, placeholders, within};
+use super::{Database, DatabaseError, Transaction, WriteTarget, on, placeholders, within};
 use crate::realm::{BlobHash, Generation, LocalPath, RealmId, media_type};
 
 /// A file of a tree.
@@ -230,7 +230,7 @@ impl Transaction {
                    ON CONFLICT (tree_id, path) DO UPDATE SET blob = excluded.blob, size = excluded.size, modified_at = excluded.modified_at";
         let size = i64::try_from(size).unwrap_or(i64::MAX);
         within!(self, c => sqlx::query(sql)
-            .bind(target.tree).bind(path.as_str()).bind(blob.as_bytes()).bind(size).bind(media_type(path.as_str())).bind(now())
+            .bind(target.tree).bind(path.as_str()).bind(blob.as_bytes()).bind(size).bind(media_type(path.as_str())).bind(target.at)
             .execute(c).await.map(drop))?;
         Ok(())
     }

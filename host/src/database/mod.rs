@@ -4,15 +4,18 @@
 mod changes;
 mod derivations;
 mod error;
+mod facts;
 mod files;
 mod folders;
 mod realms;
+mod replicas;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
+use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, SqlitePool};
@@ -23,9 +26,11 @@ use crate::telemetry::TRACE;
 pub use self::changes::{ChangeRow, Changes};
 pub use self::derivations::{DerivationRow, NewDerivation, Part};
 pub use self::error::DatabaseError;
+pub use self::facts::Facts;
 pub use self::files::{FileRow, Looked};
 pub use self::folders::FolderLock;
 pub use self::realms::{Generations, NewRealm, RealmKind, RealmRow, WriteTarget};
+pub use self::replicas::ReplicaRow;
 
 /// Runs one body for either dialect; `$c` is the pool, or the connection of a transaction.
 macro_rules! on {
@@ -53,6 +58,9 @@ macro_rules! within {
     };
 }
 use {on, within};
+
+static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("src/database/migrations/postgres");
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("src/database/migrations/sqlite");
 
 /// The database, in either dialect. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -145,16 +153,8 @@ impl Database {
     /// When a migration fails, or the database is newer than this host.
     pub async fn migrate(&self) -> Result<(), DatabaseError> {
         let done = match self {
-            Self::Postgres(pool) => {
-                sqlx::migrate!("src/database/migrations/postgres")
-                    .run(pool)
-                    .await
-            }
-            Self::Sqlite(pool) => {
-                sqlx::migrate!("src/database/migrations/sqlite")
-                    .run(pool)
-                    .await
-            }
+            Self::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await,
+            Self::Sqlite(pool) => SQLITE_MIGRATIONS.run(pool).await,
         };
         done.map_err(|error| DatabaseError::Refused(format!("migration: {error}")))
     }

@@ -89,6 +89,9 @@ pub struct WriteTarget {
     pub id: RealmId,
     /// Its tree.
     pub tree: i64,
+    /// When its files change: now, or when it last changed if that is later. Writers' clocks differ, and a file that
+    /// changes must not seem to become older.
+    pub at: i64,
 }
 
 impl Database {
@@ -208,12 +211,14 @@ impl Transaction {
         &mut self,
         url: &RealmUrl,
     ) -> Result<Option<WriteTarget>, DatabaseError> {
-        let sql = "SELECT id, tree_id FROM realms WHERE url = $1 AND deleted_at IS NULL";
-        let found: Option<(i64, i64)> =
+        let sql =
+            "SELECT id, tree_id, updated_at FROM realms WHERE url = $1 AND deleted_at IS NULL";
+        let found: Option<(i64, i64, i64)> =
             within!(self, c => sqlx::query_as(sql).bind(url.as_str()).fetch_optional(c).await)?;
-        Ok(found.map(|(id, tree)| WriteTarget {
+        Ok(found.map(|(id, tree, updated_at)| WriteTarget {
             id: RealmId(id),
             tree,
+            at: updated_at.max(now()),
         }))
     }
 
@@ -226,15 +231,17 @@ impl Transaction {
         let tree: i64 = within!(self, c => sqlx::query_scalar("INSERT INTO trees DEFAULT VALUES RETURNING id").fetch_one(c).await)?;
         let sql = "INSERT INTO realms (url, kind, folder, tree_id, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)
                    ON CONFLICT (url) DO UPDATE SET kind = excluded.kind, folder = excluded.folder, tree_id = excluded.tree_id,
-                       settings = NULL, deleted_at = NULL, archived_at = NULL, updated_at = excluded.updated_at
-                   RETURNING id";
-        let id: i64 = within!(self, c => sqlx::query_scalar(sql)
+                       settings = NULL, deleted_at = NULL, archived_at = NULL,
+                       updated_at = CASE WHEN realms.updated_at > excluded.updated_at THEN realms.updated_at ELSE excluded.updated_at END
+                   RETURNING id, updated_at";
+        let (id, at): (i64, i64) = within!(self, c => sqlx::query_as(sql)
             .bind(new.url.as_str()).bind(new.kind.as_str()).bind(new.folder).bind(tree).bind(now())
             .fetch_one(c).await)?;
         self.bump_registry().await?;
         Ok(WriteTarget {
             id: RealmId(id),
             tree,
+            at,
         })
     }
 

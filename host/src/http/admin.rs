@@ -18,6 +18,7 @@ pub(super) fn routes(metrics: Metrics) -> Router<App> {
         )
         .route("/_calls", get(calls))
         .route("/_plugins", get(plugins))
+        .route("/_replicas", get(replicas))
         .route(
             "/_metrics",
             get(move |State(app): State<App>| async move { render(&app, &metrics) }),
@@ -46,6 +47,13 @@ async fn calls(State(app): State<App>) -> Response {
     answer::json(StatusCode::OK, "application/json", &json!({ "data": data }))
 }
 
+/// The replicas of the cluster, as each has last said of itself; `complete` is false where the database could not be asked.
+async fn replicas(State(app): State<App>) -> Response {
+    let (all, error) = app.0.replicas.list().await;
+    let body = json!({ "data": all, "complete": error.is_none(), "detail": error.map(|error| error.to_string()) });
+    answer::json(StatusCode::OK, "application/json", &body)
+}
+
 /// Installed plugins.
 async fn plugins(State(app): State<App>) -> Response {
     let plugins = app.0.reader.plugins().all();
@@ -69,6 +77,23 @@ fn render(app: &App, metrics: &Metrics) -> Response {
         metrics::gauge!("realm_cache_bytes", "cache" => cache).set(bytes as f64);
         metrics::gauge!("realm_cache_entries", "cache" => cache).set(entries as f64);
     }
+    for check in app.0.replicas.checks() {
+        metrics::gauge!("realm_check_good", "check" => check.name)
+            .set(f64::from(u8::from(check.good)));
+        metrics::gauge!("realm_check_age_seconds", "check" => check.name)
+            .set(check.age.as_secs_f64());
+        if check.name == "listener" {
+            for state in ["live", "lost", "resync"] {
+                let is_it = f64::from(u8::from(state == check.state));
+                metrics::gauge!("realm_listener_state", "state" => state).set(is_it);
+            }
+        }
+    }
+    let announcing = app.0.reader.hub().announcer.state();
+    metrics::gauge!("realm_announcements_waiting").set(announcing.waiting as f64);
+    metrics::gauge!("realm_realms_mounted").set(app.0.registry.mounted() as f64);
+    let open = app.0.limits.event_streams - app.0.streams.available_permits();
+    metrics::gauge!("realm_event_streams").set(open as f64);
     let mut response = Response::new(metrics().into());
     response.headers_mut().insert(
         CONTENT_TYPE,

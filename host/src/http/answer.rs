@@ -107,7 +107,8 @@ impl<'a> About<'a> {
             Some((coding, _)) => Cow::Owned(format!("{}-{}", body.tag, coding.as_str())),
             None => Cow::Borrowed(body.tag),
         };
-        let last_modified = body.modified_at.and_then(last_modified);
+        let modified = body.modified_at.and_then(modified);
+        let last_modified = modified.map(httpdate::fmt_http_date);
         let mut response = Response::default();
         let answer = response.headers_mut();
         self.headers(answer);
@@ -115,7 +116,7 @@ impl<'a> About<'a> {
         if let Some(date) = &last_modified {
             answer.insert(LAST_MODIFIED, header(date));
         }
-        match judge(headers, &tag, last_modified.as_deref()) {
+        match judge(headers, &tag, modified) {
             Verdict::NotModified => {
                 *response.status_mut() = StatusCode::NOT_MODIFIED;
                 return Ok(response);
@@ -173,12 +174,15 @@ impl<'a> About<'a> {
     }
 }
 
-/// A date for `Last-Modified`. One has whole seconds, so it names a state for certain only once its second is over: until
-/// then there is none.
-fn last_modified(millis: i64) -> Option<String> {
-    let time = UNIX_EPOCH + Duration::from_millis(u64::try_from(millis).ok()?);
-    let over = SystemTime::now().duration_since(time).ok()? >= Duration::from_secs(1);
-    over.then(|| httpdate::fmt_http_date(time))
+/// How far the clocks of replicas may be apart for `Last-Modified` to be believed; `realm doctor` warns of half of it.
+const SKEW: Duration = Duration::from_secs(2);
+
+/// The second for `Last-Modified`. It names a state for certain only once it is over, on every replica's clock: until then
+/// there is none.
+fn modified(millis: i64) -> Option<SystemTime> {
+    let second = UNIX_EPOCH + Duration::from_secs(u64::try_from(millis / 1000).ok()?);
+    let over = SystemTime::now().duration_since(second).ok()? >= Duration::from_secs(1) + SKEW;
+    over.then_some(second)
 }
 
 fn content_type(media_type: &str) -> HeaderValue {

@@ -1,3 +1,5 @@
+use std::time::SystemTime;
+
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
 
@@ -13,32 +15,31 @@ pub(super) enum Verdict {
 }
 
 /// Judges the conditions of a GET or HEAD in the order of RFC 9110, section 13.2.2, for a representation with this tag
-/// and, where it has one, this date. A date is compared for equality: a clock that was put back must not make an old
-/// page current.
-pub(super) fn judge(headers: &HeaderMap, tag: &str, last_modified: Option<&str>) -> Verdict {
-    let date = |name: &HeaderName| {
-        let asked = headers.get(name)?.to_str().ok()?.trim();
-        // What is no date, or one of something without a date, is no condition.
-        httpdate::parse_http_date(asked).ok()?;
-        Some(asked == last_modified?)
-    };
+/// and, where it has one, this date.
+pub(super) fn judge(headers: &HeaderMap, tag: &str, modified: Option<SystemTime>) -> Verdict {
+    let is_newer = |name| Some(modified? > date(headers, name)?);
     if has(headers, &IF_MATCH) {
         if !matches(headers, &IF_MATCH, tag) {
             return Verdict::Failed;
         }
-    } else if date(&IF_UNMODIFIED_SINCE) == Some(false) {
+    } else if is_newer(&IF_UNMODIFIED_SINCE) == Some(true) {
         return Verdict::Failed;
     }
     let known = if has(headers, &IF_NONE_MATCH) {
         matches(headers, &IF_NONE_MATCH, tag)
     } else {
-        date(&IF_MODIFIED_SINCE) == Some(true)
+        is_newer(&IF_MODIFIED_SINCE) == Some(false)
     };
     if known {
         Verdict::NotModified
     } else {
         Verdict::Send
     }
+}
+
+/// The date of a header, in any of the three forms; what is none is no condition.
+pub(super) fn date(headers: &HeaderMap, name: &HeaderName) -> Option<SystemTime> {
+    httpdate::parse_http_date(headers.get(name)?.to_str().ok()?.trim()).ok()
 }
 
 fn has(headers: &HeaderMap, name: &HeaderName) -> bool {
@@ -92,7 +93,8 @@ mod tests {
     use super::{judge, tags};
 
     const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
-    const LATER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
+    const LATER: &str = "Sunday, 06-Nov-94 08:49:38 GMT";
+    const EARLIER: &str = "Sun Nov  6 08:49:36 1994";
 
     fn with(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         let pairs = pairs.iter().map(|(name, value)| {
@@ -127,13 +129,15 @@ mod tests {
             (&[("if-match", "W/\"t\"")], Failed),
             (&[("if-match", "*")], Send),
             (&[("if-unmodified-since", DATE)], Send),
-            (&[("if-unmodified-since", LATER)], Failed),
+            (&[("if-unmodified-since", LATER)], Send),
+            (&[("if-unmodified-since", EARLIER)], Failed),
             (
-                &[("if-match", "\"t\""), ("if-unmodified-since", LATER)],
+                &[("if-match", "\"t\""), ("if-unmodified-since", EARLIER)],
                 Send,
             ),
             (&[("if-modified-since", DATE)], NotModified),
-            (&[("if-modified-since", LATER)], Send),
+            (&[("if-modified-since", LATER)], NotModified),
+            (&[("if-modified-since", EARLIER)], Send),
             (&[("if-modified-since", "soon")], Send),
             (
                 &[("if-none-match", "\"u\""), ("if-modified-since", DATE)],
@@ -142,7 +146,11 @@ mod tests {
             (&[("if-none-match", "\"t\""), ("if-match", "\"u\"")], Failed),
             (&[], Send),
         ] {
-            assert_eq!(judge(&with(pairs), "t", Some(DATE)), expected, "{pairs:?}");
+            assert_eq!(
+                judge(&with(pairs), "t", httpdate::parse_http_date(DATE).ok()),
+                expected,
+                "{pairs:?}"
+            );
         }
         let dated = with(&[("if-modified-since", DATE)]);
         assert_eq!(judge(&dated, "t", None), Send);

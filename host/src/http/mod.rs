@@ -29,11 +29,10 @@ use self::observe::Observer;
 use crate::config::{Config, CorsOrigins, HttpLimits};
 use crate::lifecycle::Lifecycle;
 use crate::reading::Reader;
-use crate::registry::Registry;
+use crate::registry::{Registry, Replicas};
 use crate::telemetry::Metrics;
 
 pub use self::serve::{Stop, serve_admin, serve_public};
-pub use self::server::{Check, Health};
 
 /// What handlers answer with.
 #[derive(Clone, Debug)]
@@ -48,8 +47,8 @@ pub struct Parts {
     pub reader: Reader,
     /// Changes realms.
     pub lifecycle: Arc<Lifecycle>,
-    /// How this host is.
-    pub health: Health,
+    /// How this host and the others are.
+    pub replicas: Replicas,
     /// Where realms without a host of their own live.
     pub origin: String,
     /// Set when the public socket stops.

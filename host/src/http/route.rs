@@ -1,7 +1,7 @@
 use axum::response::Response;
-use hyper::body::Incoming;
-use hyper::header::{ALLOW, HOST, RETRY_AFTER};
-use hyper::{HeaderMap, Method, Request, StatusCode};
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{ALLOW, CONTENT_LENGTH, HOST, RETRY_AFTER};
+use hyper::{HeaderMap, Method, Request, StatusCode, Version};
 
 use super::error::{Problem, respond};
 use super::{App, answer, atomic, events, info, origin, read, server, write};
@@ -37,7 +37,11 @@ impl App {
         let mut response = seen.in_span(self.route(request)).await;
         if is_head {
             // The length stays: it is what a GET would bring.
-            *response.body_mut() = axum::body::Body::empty();
+            let body = std::mem::take(response.body_mut());
+            if let Some(length) = body.size_hint().exact().filter(|length| *length > 0) {
+                let headers = response.headers_mut();
+                headers.entry(CONTENT_LENGTH).or_insert(length.into());
+            }
         }
         if let Some(asked) = asked {
             origin::allow(&self.0.cors, &asked, response.headers_mut());
@@ -47,6 +51,9 @@ impl App {
     }
 
     async fn route(&self, request: Request<Incoming>) -> Response {
+        if let Err(problem) = host_is_one(&request) {
+            return respond(&problem);
+        }
         // Whoever watches over this host is answered, however much there is to do.
         match (request.method(), request.uri().path()) {
             (&Method::GET | &Method::HEAD, "/_health") => return server::health().await,
@@ -166,6 +173,20 @@ impl App {
     pub(super) fn refuse_foreign(&self, headers: &HeaderMap, own: &str) -> Result<(), Problem> {
         origin::refuse_foreign(headers, own, &self.0.origin, &self.0.cors)
     }
+}
+
+/// HTTP/1.1 asks for one Host that can be one (RFC 9112, section 3.2).
+fn host_is_one(request: &Request<Incoming>) -> Result<(), Problem> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let first = hosts.next();
+    let needed = request.version() == Version::HTTP_11;
+    let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b".:[]-_~%!$&'()*+,;=".contains(byte);
+    let good = first.map_or(!needed, |host| host.as_bytes().iter().all(fits));
+    if good && hosts.next().is_none() {
+        return Ok(());
+    }
+    let detail = "the request needs one Host header: a name or an address, and a port where it is not the usual one";
+    Err(Problem::new(StatusCode::BAD_REQUEST, "bad-host", detail))
 }
 
 fn no_method(allowed: &str) -> Problem {

@@ -1,6 +1,3 @@
-use std::fmt;
-use std::sync::Arc;
-
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::header::{HeaderValue, LOCATION, RETRY_AFTER};
@@ -13,36 +10,7 @@ use super::answer;
 use super::error::{JSON_API, Problem};
 use super::write::read_json;
 use crate::realm::RealmUrl;
-
-/// One thing that must be so for the host to serve.
-#[derive(Clone, Debug)]
-pub struct Check {
-    /// What.
-    pub name: &'static str,
-    /// Whether it is so.
-    pub good: bool,
-    /// In words.
-    pub detail: String,
-}
-
-type Checks = Arc<dyn Fn() -> Vec<Check> + Send + Sync>;
-
-/// How this host is.
-#[derive(Clone)]
-pub struct Health(Checks);
-
-impl fmt::Debug for Health {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries((self.0)()).finish()
-    }
-}
-
-impl Health {
-    /// Asked anew for each request.
-    pub fn new(checks: impl Fn() -> Vec<Check> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(checks))
-    }
-}
+use crate::registry::as_json;
 
 /// `/_health`: alive, with versions.
 pub(super) async fn health() -> Response {
@@ -52,13 +20,9 @@ pub(super) async fn health() -> Response {
 
 /// `/_ready`: able to serve, or why not.
 pub(super) fn ready(app: &App) -> Response {
-    let checks = (app.0.health.0)();
-    let good = checks.iter().all(|check| check.good);
-    let list: Vec<_> = checks
-        .iter()
-        .map(|check| json!({ "name": check.name, "good": check.good, "detail": check.detail }))
-        .collect();
-    let status = if good {
+    let checks = app.0.replicas.checks();
+    let ready = checks.iter().all(|check| check.good || !check.required);
+    let status = if ready {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
@@ -66,9 +30,9 @@ pub(super) fn ready(app: &App) -> Response {
     let mut response = answer::json(
         status,
         "application/json",
-        &json!({ "ready": good, "checks": list }),
+        &json!({ "ready": ready, "checks": as_json(&checks) }),
     );
-    if !good {
+    if !ready {
         response
             .headers_mut()
             .insert(RETRY_AFTER, HeaderValue::from_static("1"));
@@ -89,6 +53,7 @@ struct CreateData {
 #[derive(Debug, Deserialize)]
 struct CreateAttributes {
     url: String,
+    name: Option<String>,
 }
 
 /// `POST /_create-realm`.
@@ -102,7 +67,11 @@ pub(super) async fn create_realm(
     let asked: CreateRealm = read_json(app, body).await?;
     let url = RealmUrl::parse(&asked.data.attributes.url)
         .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad-url", error))?;
-    let realm = app.0.lifecycle.create(url).await?;
+    let realm = app
+        .0
+        .lifecycle
+        .create(url, asked.data.attributes.name)
+        .await?;
     let body = json!({ "data": { "type": "realm", "id": realm.url.as_str(), "attributes": { "url": realm.url.as_str() } } });
     let mut response = answer::json(StatusCode::ACCEPTED, JSON_API, &body);
     response

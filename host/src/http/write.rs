@@ -1,17 +1,21 @@
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use axum::response::Response;
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{
+    CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, EXPECT, IF_MATCH, IF_NONE_MATCH,
+    IF_UNMODIFIED_SINCE, LOCATION,
+};
 use hyper::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
 
 use super::App;
 use super::answer::{empty, header};
 use super::coding::uncoded;
-use super::conditional::tags;
+use super::conditional::{date, tags};
 use super::error::Problem;
 use super::route::is_reserved;
 use crate::lifecycle::{Change, Condition, Effect, WriteError, WriteSet, Written};
@@ -33,10 +37,8 @@ pub(super) async fn put(
             .and_then(|kind| kind.to_str().ok())
             .unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
-        if !matches!(
-            kind,
-            "application/vnd.card+source" | "application/octet-stream"
-        ) {
+        let taken = ["application/vnd.card+source", "application/octet-stream"];
+        if !taken.iter().any(|taken| kind.eq_ignore_ascii_case(taken)) {
             let detail = "POST takes `application/vnd.card+source` or `application/octet-stream`; PUT takes any";
             return Err(Problem::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -45,8 +47,14 @@ pub(super) async fn put(
             ));
         }
     }
+    whole(headers)?;
     let path = writable(rest)?;
-    let condition = condition(headers, Condition::Any);
+    // Who waits for leave to send need not send in vain.
+    let size = body.size_hint().lower();
+    if headers.contains_key(EXPECT) && size > app.0.max_file_bytes as u64 {
+        return Err(too_large(app.0.max_file_bytes, "max-file-bytes"));
+    }
+    let condition = condition(headers);
     let bytes = read_body(app, body, app.0.max_file_bytes, "max-file-bytes").await?;
     let conditional = condition != Condition::Any;
     let change = Change {
@@ -76,6 +84,26 @@ pub(super) async fn put(
     Ok(response)
 }
 
+/// Refuses a body that is not all of the file's own bytes: a part of it, or in a coding, which would be stored as it is.
+fn whole(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.contains_key(CONTENT_RANGE) {
+        let detail = "a part of a file cannot be written (Content-Range); send all of it";
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "partial-write",
+            detail,
+        ));
+    }
+    let coding = headers.get(CONTENT_ENCODING);
+    if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        let detail = "a file is stored as it is sent; send it without Content-Encoding";
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return Err(Problem::new(status, "content-encoding", detail)
+            .with_header("accept-encoding", "identity"));
+    }
+    Ok(())
+}
+
 /// DELETE of a file.
 pub(super) async fn delete(
     app: &App,
@@ -83,8 +111,8 @@ pub(super) async fn delete(
     rest: &str,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    let condition = condition(headers, Condition::Exists);
-    let conditional = condition != Condition::Exists;
+    let condition = condition(headers);
+    let conditional = condition != Condition::Any;
     let change = Change {
         path: writable(rest)?,
         bytes: None,
@@ -115,22 +143,25 @@ async fn write(
         })
 }
 
-fn condition(headers: &HeaderMap, otherwise: Condition) -> Condition {
+fn condition(headers: &HeaderMap) -> Condition {
     // A source is named by its tag in whatever coding it was read.
     let sources = |name| {
-        let tags = tags(headers, name)?;
+        let tags: Vec<String> = tags(headers, name)?;
         Some(tags.iter().map(|tag| uncoded(tag).to_owned()).collect())
     };
     if let Some(tags) = sources(&IF_MATCH) {
         return Condition::Tagged(tags);
     }
-    let none: Option<Vec<String>> = sources(&IF_NONE_MATCH);
-    match none {
-        // A file that is to go must be there, whatever else is asked.
-        _ if otherwise == Condition::Exists => otherwise,
+    let others: Option<Vec<String>> = sources(&IF_NONE_MATCH);
+    let second = || {
+        let date = date(headers, &IF_UNMODIFIED_SINCE)?;
+        let since = date.duration_since(UNIX_EPOCH).ok()?;
+        i64::try_from(since.as_secs()).ok()
+    };
+    match others {
         Some(tags) if tags.iter().any(|tag| tag == "*") => Condition::Absent,
         Some(tags) => Condition::Untagged(tags),
-        None => otherwise,
+        None => second().map_or(Condition::Any, Condition::Unmodified),
     }
 }
 
@@ -153,6 +184,14 @@ pub(super) fn written_at(status: StatusCode, written: &Written) -> Response {
     response
 }
 
+/// How much of a body that is too large is read on and forgotten, so that its sender comes to read why.
+const FORGOTTEN: usize = 16 << 20;
+
+fn too_large(max: usize, setting: &str) -> Problem {
+    let detail = format!("the body has more than {max} bytes (`{setting}`)");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
+}
+
 /// A body of at most `max` bytes; `setting` is what raises the bound.
 pub(super) async fn read_body(
     app: &App,
@@ -161,26 +200,49 @@ pub(super) async fn read_body(
     setting: &str,
 ) -> Result<Bytes, Problem> {
     let limit = app.0.limits.body_timeout;
-    let collected = Limited::new(body, max).collect();
-    match tokio::time::timeout(limit, collected).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let detail = format!("the body has more than {max} bytes (`{setting}`)");
-            let status = StatusCode::PAYLOAD_TOO_LARGE;
-            // What is still on its way is not read, so nothing can follow it.
-            Err(Problem::new(status, "too-large", detail).with_header("connection", "close"))
+    let collected = tokio::time::timeout(limit, collect(body, max, setting)).await;
+    collected.unwrap_or_else(|_| {
+        let detail = format!("the body did not come within {limit:?} (`body-timeout`)");
+        let status = StatusCode::REQUEST_TIMEOUT;
+        Err(Problem::new(status, "slow-body", detail).with_header("connection", "close"))
+    })
+}
+
+async fn collect(mut body: Incoming, max: usize, setting: &str) -> Result<Bytes, Problem> {
+    let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
+    let mut read = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            let detail = format!("the body could not be read: {error}");
+            Problem::new(StatusCode::BAD_REQUEST, "bad-body", detail)
+        })?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        read += data.len();
+        if read > max.saturating_add(FORGOTTEN) {
+            return Err(too_large(max, setting).with_header("connection", "close"));
         }
-        Ok(Err(error)) => Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "bad-body",
-            format!("the body could not be read: {error}"),
-        )),
-        Err(_) => {
-            let detail = format!("the body did not come within {limit:?} (`body-timeout`)");
-            let status = StatusCode::REQUEST_TIMEOUT;
-            Err(Problem::new(status, "slow-body", detail).with_header("connection", "close"))
+        if read > max {
+            (first, rest) = (Bytes::new(), BytesMut::new());
+        } else if first.is_empty() {
+            // Most bodies are one piece, which is not copied.
+            first = data;
+        } else {
+            if rest.is_empty() {
+                rest.extend_from_slice(&first);
+            }
+            rest.extend_from_slice(&data);
         }
     }
+    if read > max {
+        return Err(too_large(max, setting));
+    }
+    Ok(if rest.is_empty() {
+        first
+    } else {
+        rest.freeze()
+    })
 }
 
 /// A JSON body.

@@ -6,7 +6,7 @@ use tracing::{info, warn};
 
 use super::folder::Folder;
 use super::{CreateError, Lifecycle};
-use crate::database::{DatabaseError, FolderLock, RealmKind};
+use crate::database::{DatabaseError, FolderLock, NewRealm, RealmKind};
 use crate::realm::RealmUrl;
 use crate::registry::Mounted;
 
@@ -111,8 +111,12 @@ impl Lifecycle {
             }
             None => {
                 drop(transaction);
-                self.create_now(url, RealmKind::Bootstrap, Some(folder))
-                    .await?;
+                let new = NewRealm {
+                    url,
+                    kind: RealmKind::Bootstrap,
+                    folder: Some(folder),
+                };
+                self.create_now(&new, None).await?;
             }
         }
         self.registry.refresh().await?;

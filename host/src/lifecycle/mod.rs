@@ -16,7 +16,7 @@ use tracing::warn;
 use self::queue::Queues;
 use crate::changes::{Announcement, FILE_CHANGES, Hub, REGISTRY, payloads};
 use crate::database::{Database, DatabaseError, NewRealm, RealmKind};
-use crate::realm::{LocalPath, RealmUrl};
+use crate::realm::{BlobHash, LocalPath, RealmUrl, SETTINGS_FILE};
 use crate::registry::{Mounted, Registry};
 
 pub use self::bootstrap::FollowError;
@@ -81,25 +81,34 @@ impl Lifecycle {
         })
     }
 
-    /// Makes an empty realm.
+    /// Makes an empty realm; one that has a name holds it in its `realm.json`.
     ///
     /// # Errors
     /// When there is one, or the database is away.
-    pub async fn create(self: &Arc<Self>, url: RealmUrl) -> Result<Arc<Mounted>, CreateError> {
+    pub async fn create(
+        self: &Arc<Self>,
+        url: RealmUrl,
+        name: Option<String>,
+    ) -> Result<Arc<Mounted>, CreateError> {
         let own = Arc::clone(self);
-        let task = self
-            .tasks
-            .spawn(async move { own.create_now(&url, RealmKind::Source, None).await });
+        let task = self.tasks.spawn(async move {
+            let new = NewRealm {
+                url: &url,
+                kind: RealmKind::Source,
+                folder: None,
+            };
+            own.create_now(&new, name.as_deref()).await
+        });
         task.await
             .unwrap_or_else(|error| Err(panicked(&error).into()))
     }
 
     async fn create_now(
         &self,
-        url: &RealmUrl,
-        kind: RealmKind,
-        folder: Option<&str>,
+        new: &NewRealm<'_>,
+        name: Option<&str>,
     ) -> Result<Arc<Mounted>, CreateError> {
+        let url = new.url;
         let mut transaction = self
             .database
             .begin_write(url, self.limits.lock_timeout)
@@ -107,9 +116,17 @@ impl Lifecycle {
         if transaction.write_target(url).await?.is_some() {
             return Err(CreateError::Exists(url.clone()));
         }
-        let target = transaction
-            .insert_realm(&NewRealm { url, kind, folder })
-            .await?;
+        let target = transaction.insert_realm(new).await?;
+        if let Some(name) = name {
+            let settings = format!("{:#}\n", serde_json::json!({ "name": name }));
+            let hash = BlobHash::of(settings.as_bytes());
+            let path = LocalPath::new(SETTINGS_FILE).expect("a plain name");
+            transaction.keep_blob(hash, settings.as_bytes()).await?;
+            transaction
+                .put_file(target, &path, hash, settings.len())
+                .await?;
+            transaction.set_settings(target.id, Some(hash)).await?;
+        }
         transaction.log_change(target, None).await?;
         transaction.commit().await?;
         self.registry.refresh().await?;

@@ -21,6 +21,8 @@ pub enum Condition {
     Tagged(Vec<String>),
     /// The file is not there, or has none of these `ETag`s.
     Untagged(Vec<String>),
+    /// The file is not there, or its bytes are no newer than this second since 1970.
+    Unmodified(i64),
     /// The file has exactly these bytes; `None`: it is not there.
     Blob(Option<BlobHash>),
 }
@@ -307,10 +309,12 @@ async fn apply_set(
 fn require(change: &Change, before: Option<&FileRow>) -> Result<(), WriteError> {
     let path = || change.path.clone();
     match (&change.condition, before) {
-        // Taking away what is not there is a mistake whatever else was asked.
-        (Condition::Any | Condition::Exists, None) if change.bytes.is_none() => {
-            Err(WriteError::NotFound(path()))
+        (Condition::Blob(expected), before) if *expected != before.map(|file| file.blob) => {
+            Err(WriteError::Precondition(path()))
         }
+        (Condition::Blob(_), _) => Ok(()),
+        // Taking away what is not there is a mistake whatever else was asked (RFC 9110, section 13.2.1).
+        (_, None) if change.bytes.is_none() => Err(WriteError::NotFound(path())),
         (Condition::Exists, None) => Err(WriteError::NotFound(path())),
         (Condition::Absent, Some(_)) => Err(WriteError::Exists(path())),
         (Condition::Tagged(tags), before) => match before {
@@ -326,7 +330,7 @@ fn require(change: &Change, before: Option<&FileRow>) -> Result<(), WriteError> 
         (Condition::Untagged(tags), Some(file)) if tags.contains(&file.blob.short()) => {
             Err(WriteError::Precondition(path()))
         }
-        (Condition::Blob(expected), before) if *expected != before.map(|file| file.blob) => {
+        (Condition::Unmodified(second), Some(file)) if file.modified_at / 1000 > *second => {
             Err(WriteError::Precondition(path()))
         }
         _ => Ok(()),

@@ -45,6 +45,11 @@ pub enum PathError {
     /// The name that stands for the whole realm.
     #[error("`*` stands for the whole realm, and no file may be named so")]
     Wildcard,
+    /// A `%` that begins no percent-encoding.
+    #[error(
+        "the path has a `%` without two hexadecimal digits after it; write a `%` of a name as `%25`"
+    )]
+    Encoding,
     /// Percent-encoding that decodes to no UTF-8.
     #[error("the path is not UTF-8 once its percent-encoding is undone")]
     NotUtf8,
@@ -85,6 +90,12 @@ impl LocalPath {
     /// # Errors
     /// See [`PathError`].
     pub fn decode(encoded: &str) -> Result<Self, PathError> {
+        // The decoder lets what is no encoding stand, and one file would have two names.
+        let mut escapes = encoded.split('%').skip(1);
+        let is_hex = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+        if !escapes.all(is_hex) {
+            return Err(PathError::Encoding);
+        }
         let decoded = percent_decode_str(encoded)
             .decode_utf8()
             .map_err(|_| PathError::NotUtf8)?;
@@ -152,6 +163,9 @@ mod tests {
             LocalPath::decode("a/%2e%2e/b"),
             Err(PathError::DotSegment("..".into()))
         );
+        for text in ["a%", "a%2", "a%zz", "%2", "%%25"] {
+            assert_eq!(LocalPath::decode(text), Err(PathError::Encoding), "{text}");
+        }
         assert_eq!(LocalPath::new("a//b"), Err(PathError::EmptySegment));
         assert_eq!(LocalPath::new("a/"), Err(PathError::EmptySegment));
         assert_eq!(LocalPath::new(""), Err(PathError::EmptySegment));

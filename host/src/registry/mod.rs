@@ -1,5 +1,7 @@
-//! Which realms there are, and which of them this replica has mounted: the longest URL that is a prefix serves. Follows
+//! Which realms and which replicas there are, and which of the realms this replica has mounted: the longest URL that is a prefix serves. Follows
 //! the database's registry, and keeps the floors of what is mounted. Decides nothing about a realm's content.
+
+mod replicas;
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
@@ -12,6 +14,8 @@ use crate::cache::Floors;
 use crate::changes::{BootTime, Hub, Invalidation, Subscriber, Tracker};
 use crate::database::{Database, DatabaseError, RealmKind, RealmRow};
 use crate::realm::{Generation, RealmId, RealmUrl};
+
+pub use self::replicas::{Check, Checks, Replicas, as_json};
 
 /// A realm that this replica serves.
 #[derive(Debug)]
@@ -189,6 +193,12 @@ impl Registry {
             .filter_map(|known| known.mounted.get())
             .find(|mounted| mounted.id == id)
             .cloned()
+    }
+
+    /// How many realms are mounted.
+    #[must_use]
+    pub fn mounted(&self) -> usize {
+        self.floors.read().len()
     }
 
     /// Every realm, by URL.

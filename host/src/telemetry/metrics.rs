@@ -81,15 +81,11 @@ fn describe() {
     );
     gauge!(
         "realm_check_age_seconds",
-        "For how long a check of /_ready has been as it is."
+        "For how long a check of /_ready has been as it is; of the lease: since it was last renewed."
     );
     gauge!(
         "realm_listener_state",
         "1 for the state that the listener is in: live, lost or resync."
-    );
-    gauge!(
-        "realm_lease_age_seconds",
-        "How long ago the oldest of the leases was renewed."
     );
     gauge!(
         "realm_announcements_waiting",
