@@ -165,17 +165,7 @@ async fn answer(
         .await
         .unwrap()
         .unwrap_or_else(|error| panic!("{error}\n{}", host.log()));
-    let status = response.status().as_u16();
-    let headers = response
-        .headers()
-        .iter()
-        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
-        .collect();
-    Answer {
-        status,
-        headers,
-        body: response.bytes().await.unwrap().to_vec(),
-    }
+    Answer::of(response).await.unwrap()
 }
 
 macro_rules! at_every_point {
