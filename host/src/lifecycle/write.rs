@@ -192,9 +192,6 @@ impl Lifecycle {
             return Err(error.into());
         }
         self.committed(realm, &seen, &done);
-        if !mutant!("unchanged-on-what-is-not-applied") {
-            realm.tracker.reached(seen.generation).await;
-        }
         Ok(Written {
             generation: seen.generation,
             effects: done.effects,
