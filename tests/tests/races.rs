@@ -289,31 +289,6 @@ async fn a_partial_that_changes_while_its_sheet_is_made_restarts_the_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_leaves_between_commit_and_answer_changes_nothing() {
-    let url = server().database().await;
-    let options = HostOptions::new(Storage::Postgres(url)).with("lease", "60s");
-    let (a, b) = (options.clone().start().await, options.start().await);
-    a.create("/r/").await;
-    a.put("/r/a.txt", "old").await;
-    eventually("b has the old bytes", || async {
-        (b.get("/r/a.txt").await.text() == "old").then_some(())
-    })
-    .await;
-    a.close_gate("after-commit", "a.txt").await;
-    let leaving = tokio::spawn(a.request("PUT", "/r/a.txt").body("new").send());
-    a.at_gate("after-commit", 1).await;
-    leaving.abort();
-    let _ = leaving.await;
-    a.open_gate("after-commit").await;
-    for host in [&a, &b] {
-        eventually("what was committed", || async {
-            (host.get("/r/a.txt").await.text() == "new").then_some(())
-        })
-        .await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn many_misses_of_one_module_make_one_call() {
     let host = start().await;
     host.put("/r/foo.ts", version(1)).await;

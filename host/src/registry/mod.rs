@@ -117,6 +117,8 @@ impl Registry {
             let _mounting = self.floors.write();
             *self.snapshot.write() = Arc::new(Snapshot { generation, realms });
         }
+        #[cfg(feature = "under-test")]
+        crate::gates::pass("unmount", "").await;
         for (url, known) in gone {
             if let Some(mounted) = known.mounted.get() {
                 info!(%url, "unmounted");
@@ -126,6 +128,7 @@ impl Registry {
                 if floors
                     .get(&mounted.id)
                     .is_some_and(|floors| Arc::ptr_eq(floors, &mounted.floors))
+                    || mutant!("floors-of-a-new-mount-dropped")
                 {
                     floors.remove(&mounted.id);
                 }
