@@ -118,7 +118,9 @@ impl Registry {
             *self.snapshot.write() = Arc::new(Snapshot { generation, realms });
         }
         #[cfg(feature = "under-test")]
-        crate::gates::pass("unmount", "").await;
+        if let Some((url, _)) = gone.first() {
+            crate::gates::pass("unmount", url).await;
+        }
         for (url, known) in gone {
             if let Some(mounted) = known.mounted.get() {
                 info!(%url, "unmounted");

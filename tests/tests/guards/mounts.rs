@@ -69,7 +69,7 @@ async fn a_realm_that_is_mounted_anew_while_its_old_mount_goes_is_followed() {
     let (host, url) = host().await;
     host.put("/r/a.txt", "old").await;
     host.put("/r/b.txt", "b").await;
-    host.close_gate("unmount", "").await;
+    host.close_gate("unmount", "/r/").await;
     change(&url, "UPDATE realms SET kind = 'published'").await;
     host.at_gate("unmount", 1).await;
     // The new mount is there, and the old one is not gone yet.
