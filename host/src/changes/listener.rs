@@ -182,6 +182,8 @@ impl Listener {
     }
 
     async fn connect(&self) -> Result<(Session, Instant), DatabaseError> {
+        #[cfg(feature = "under-test")]
+        crate::gates::pass("listen", "").await;
         let options = postgres_options(&self.url)?.application_name("realm listener");
         // A pool of its own: sqlx's listener takes its connection from one.
         let pool = PgPoolOptions::new()

@@ -4,28 +4,44 @@ use realm_tests::{ORIGIN, eventually};
 
 use crate::{Ear, LONG, answered, ask, cached, connect, notify, pair, quiet};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_committed_while_nobody_listens_is_read_from_the_log() {
+/// Ends what every host listens by.
+async fn cut_off(url: &str) {
+    let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'realm listener' AND datname = current_database()";
+    let mut client = connect(url).await;
+    let ended = sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut client);
+    assert_eq!(ended.await.unwrap(), 2, "both hosts listen");
+}
+
+/// B is held at `gate` while what A has written is announced.
+async fn misses_an_announcement(gate: &str) {
     let (a, b, url) = pair(LONG).await;
     a.put("/r/a.txt", "old").await;
+    quiet(&a, &b, &url).await;
     cached(&b, "/r/a.txt").await;
     let ear = Ear::open(&url).await;
-    b.close_gate("listener-lost", "").await;
-    let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'realm listener' AND datname = current_database()";
-    let mut client = connect(&url).await;
-    let ended: i64 = sqlx::query_scalar(sql)
-        .fetch_one(&mut client)
-        .await
-        .unwrap();
-    assert_eq!(ended, 2, "both hosts listen");
-    b.at_gate("listener-lost", 1).await;
+    // Little is left to do while B is held: it would give a silent connection up by itself.
+    a.close_gate("announce", "").await;
     a.put("/r/a.txt", "new").await;
+    b.close_gate(gate, "").await;
+    cut_off(&url).await;
+    b.at_gate(gate, 1).await;
+    a.open_gate("announce").await;
     ear.hears("a.txt").await;
-    b.open_gate("listener-lost").await;
-    eventually("what was written meanwhile", || async {
+    b.open_gate(gate).await;
+    eventually("what was announced meanwhile", || async {
         (b.get("/r/a.txt").await.text() == "new").then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_breaks_is_not_taken_for_the_one_that_follows() {
+    misses_an_announcement("listener-lost").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_announced_while_nobody_listens_is_read_from_the_log() {
+    misses_an_announcement("listen").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
