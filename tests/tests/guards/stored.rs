@@ -1,21 +1,19 @@
 //! What is kept, for whom, and for how long.
 
 use realm_tests::{Host, ORIGIN, eventually};
-use sqlx::{Connection, SqliteConnection};
+use sqlx::SqlitePool;
 
 use crate::{alone, cached};
 
+/// Waits until a derivation is in the database.
 async fn stored(host: &Host) {
     let file = format!("sqlite://{}/realm.sqlite", host.data.display());
-    let mut database = SqliteConnection::connect(&file).await.unwrap();
-    let mut count = 0;
-    while count == 0 {
-        let sql = "SELECT count(*) FROM derivations";
-        count = sqlx::query_scalar(sql)
-            .fetch_one(&mut database)
-            .await
-            .unwrap();
-    }
+    let pool = SqlitePool::connect(&file).await.unwrap();
+    eventually("a derivation is stored", || async {
+        let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM derivations");
+        (count.fetch_one(&pool).await.unwrap() > 0).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

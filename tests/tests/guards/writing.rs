@@ -1,8 +1,9 @@
 //! Writers of one realm, on two hosts: one at a time, and each can read what it was answered about.
 
 use realm_tests::{Host, eventually};
+use sqlx::PgPool;
 
-use crate::{LONG, cached, connect, pair, quiet};
+use crate::{LONG, cached, pair, quiet};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_is_made_once_by_whoever_comes_first() {
@@ -17,15 +18,13 @@ async fn a_file_is_made_once_by_whoever_comes_first() {
     let first = create(&a, "of a");
     a.at_gate("before-commit", 1).await;
     let second = create(&b, "of b");
-    let mut client = connect(&url).await;
-    let mut waits = false;
-    while !waits {
-        let sql = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        waits = sqlx::query_scalar(sql)
-            .fetch_one(&mut client)
-            .await
-            .unwrap();
-    }
+    let pool = PgPool::connect(&url).await.unwrap();
+    let sql = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    eventually("the second writer waits", || async {
+        let waits: bool = sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap();
+        waits.then_some(())
+    })
+    .await;
     a.open_gate("before-commit").await;
     assert_eq!(first.await.unwrap().unwrap().status(), 201);
     assert_eq!(
