@@ -4,7 +4,7 @@ target := $(or $(CARGO_TARGET_DIR),target)
 plugins := -p realm-plugin-typescript -p realm-plugin-scss
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: run build test bench corpus lint plugins guests setup
+.PHONY: run build test mutants bench corpus lint plugins guests setup
 
 run: build
 	$(target)/release/realm serve demo
@@ -27,6 +27,11 @@ test: plugins guests
 	cargo test --workspace
 	cargo build -p realm-tests --bin realm-under-test
 	node tests/corpus/run.mjs --subset --realm-binary $(target)/debug/realm-under-test
+
+# Every guard is taken away in turn, and a named test must fail.
+mutants: plugins guests
+	scripts/install-test-tools
+	scripts/mutants
 
 corpus: build
 	scripts/install-test-tools

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 
+use reqwest::header::HeaderValue;
 use serde_json::Value;
 
 /// An answer, read to its end.
@@ -14,6 +15,24 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Reads a response to its end.
+    ///
+    /// # Errors
+    /// When it breaks off.
+    pub async fn of(response: reqwest::Response) -> reqwest::Result<Self> {
+        let status = response.status().as_u16();
+        let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+        let headers = response.headers().iter();
+        let headers = headers
+            .map(|(name, value)| (name.to_string(), text(value)))
+            .collect();
+        Ok(Self {
+            status,
+            headers,
+            body: response.bytes().await?.to_vec(),
+        })
+    }
+
     /// The body as text.
     #[must_use]
     pub fn text(&self) -> String {

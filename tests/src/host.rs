@@ -51,23 +51,7 @@ impl Host {
     /// # Errors
     /// When it gets none.
     pub async fn try_send(&self, request: RequestBuilder) -> reqwest::Result<Answer> {
-        let answer = request.send().await?;
-        let status = answer.status().as_u16();
-        let headers = answer
-            .headers()
-            .iter()
-            .map(|(name, value)| {
-                (
-                    name.to_string(),
-                    value.to_str().unwrap_or_default().to_owned(),
-                )
-            })
-            .collect();
-        Ok(Answer {
-            status,
-            headers,
-            body: answer.bytes().await?.to_vec(),
-        })
+        Answer::of(request.send().await?).await
     }
 
     /// Sends a request line as it stands, without a client's help; the status.

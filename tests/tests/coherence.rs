@@ -486,38 +486,3 @@ async fn a_write_lock_that_somebody_else_holds_is_a_clear_error() {
     })
     .await;
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_alias_is_answered_for_a_generation_at_which_it_meant_that_file() {
-    let (a, b, _) = pair(|options| options.with("lease", "60s")).await;
-    let first = a
-        .put("/r/foo.ts", "export const n: number = 1;\n")
-        .await
-        .generation();
-    let seen = b.request("GET", "/r/foo").header("realm-generation", first);
-    let seen = b
-        .send(seen.header("accept", "application/vnd.card+source"))
-        .await;
-    assert_eq!((seen.status, seen.header("location")), (302, "/r/foo.ts"));
-    // B knows what `/foo` meant, and hears nothing of what follows.
-    a.close_gate("announce", "").await;
-    let taken = a.put("/r/foo.gts", "taken over").await.generation();
-    a.put("/r/other.txt", "other").await;
-    assert!(
-        b.get("/r/foo.ts").await.generation() > taken,
-        "this look saw further"
-    );
-    let alias = b.get("/r/foo").await;
-    let expected = if alias.generation() >= taken {
-        "taken over"
-    } else {
-        "n = 1;"
-    };
-    assert!(
-        alias.text().contains(expected),
-        "at {}: {}",
-        alias.generation(),
-        alias.text()
-    );
-    a.open_gate("announce").await;
-}

@@ -165,17 +165,7 @@ async fn answer(
         .await
         .unwrap()
         .unwrap_or_else(|error| panic!("{error}\n{}", host.log()));
-    let status = response.status().as_u16();
-    let headers = response
-        .headers()
-        .iter()
-        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
-        .collect();
-    Answer {
-        status,
-        headers,
-        body: response.bytes().await.unwrap().to_vec(),
-    }
+    Answer::of(response).await.unwrap()
 }
 
 macro_rules! at_every_point {
@@ -295,31 +285,6 @@ async fn a_partial_that_changes_while_its_sheet_is_made_restarts_the_call() {
                 "{point} {event}"
             );
         }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_leaves_between_commit_and_answer_changes_nothing() {
-    let url = server().database().await;
-    let options = HostOptions::new(Storage::Postgres(url)).with("lease", "60s");
-    let (a, b) = (options.clone().start().await, options.start().await);
-    a.create("/r/").await;
-    a.put("/r/a.txt", "old").await;
-    eventually("b has the old bytes", || async {
-        (b.get("/r/a.txt").await.text() == "old").then_some(())
-    })
-    .await;
-    a.close_gate("after-commit", "a.txt").await;
-    let leaving = tokio::spawn(a.request("PUT", "/r/a.txt").body("new").send());
-    a.at_gate("after-commit", 1).await;
-    leaving.abort();
-    let _ = leaving.await;
-    a.open_gate("after-commit").await;
-    for host in [&a, &b] {
-        eventually("what was committed", || async {
-            (host.get("/r/a.txt").await.text() == "new").then_some(())
-        })
-        .await;
     }
 }
 

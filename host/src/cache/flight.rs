@@ -192,7 +192,9 @@ impl<K: Eq + Hash, V> Drop for Waiter<K, V> {
         };
         if last {
             map.remove(&self.key);
-            self.flight.abandoned.cancel();
+            if !mutant!("abandoned-load-goes-on") {
+                self.flight.abandoned.cancel();
+            }
         }
     }
 }

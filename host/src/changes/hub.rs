@@ -82,7 +82,9 @@ impl Hub {
     pub fn forget(&self, url: &RealmUrl, tracker: &Arc<Tracker>) {
         tracker.gone.cancel();
         // It may be followed again already, under another URL or another tracker.
-        let is_it = |known: &mut Arc<Tracker>| Arc::ptr_eq(known, tracker);
+        let is_it = |known: &mut Arc<Tracker>| {
+            Arc::ptr_eq(known, tracker) || mutant!("new-mount-forgotten")
+        };
         self.urls
             .write()
             .extract_if(|known, of| known == url.as_str() && is_it(of))
@@ -91,6 +93,9 @@ impl Hub {
             .write()
             .extract_if(|realm, of| *realm == tracker.realm && is_it(of))
             .for_each(drop);
+        if mutant!("unmounted-not-told") {
+            return;
+        }
         self.tell(Invalidation {
             realm: tracker.realm,
             path: None,
@@ -199,7 +204,13 @@ impl Hub {
     /// # Errors
     /// When the database is away.
     pub async fn catch_up(&self, tracker: &Tracker) -> Result<(), DatabaseError> {
-        let begun_before = tracker.reads_begun.load(Ordering::SeqCst);
+        let begun_before = if mutant!("log-read-joined-midway") {
+            tracker.read_done.load(Ordering::SeqCst)
+        } else {
+            tracker.reads_begun.load(Ordering::SeqCst)
+        };
+        #[cfg(feature = "under-test")]
+        crate::gates::pass("log-wait", "").await;
         let _reading = tracker.reading.lock().await;
         if tracker.read_done.load(Ordering::SeqCst) > begun_before {
             return Ok(());
@@ -210,6 +221,8 @@ impl Hub {
             .database
             .changes_since(tracker.realm, tracker.applied());
         let seen = bounded(self.timeout, "changes", read).await;
+        #[cfg(feature = "under-test")]
+        crate::gates::pass("log-read", "").await;
         let seen = seen.inspect_err(|_| tracker.fail(BootTime::now()))?;
         if let Some(seen) = seen {
             self.apply(tracker, &seen);

@@ -213,6 +213,8 @@ impl Listener {
     }
 
     async fn connect(&self) -> Result<(Session, Instant), DatabaseError> {
+        #[cfg(feature = "under-test")]
+        crate::gates::pass("listen", "").await;
         let options = postgres_options(&self.url)?.application_name("realm listener");
         // A pool of its own: sqlx's listener takes its connection from one.
         let pool = PgPoolOptions::new()
@@ -283,7 +285,9 @@ impl Listener {
         let mut next = Some(first);
         while let Some(notification) = next {
             match notification.channel() {
-                FILE_CHANGES if self.hub.announcer.is_own(notification.process_id()) => {}
+                FILE_CHANGES
+                    if self.hub.announcer.is_own(notification.process_id())
+                        && !mutant!("own-announcement-obeyed") => {}
                 FILE_CHANGES => {
                     let tracker = self.hub.notice(notification.payload().as_bytes());
                     behind.extend(tracker.map(|tracker| (tracker.realm, tracker)));
@@ -319,7 +323,12 @@ async fn receive(
     alive: Arc<Mutex<Instant>>,
 ) {
     loop {
-        match listener.try_recv().await {
+        let received = listener.try_recv().await;
+        #[cfg(feature = "under-test")]
+        if !matches!(received, Ok(Some(_))) {
+            crate::gates::pass("listener-lost", "").await;
+        }
+        match received {
             Ok(Some(notification)) => {
                 *alive.lock() = Instant::now();
                 if notification.channel() != ping && sender.try_send(notification).is_err() {

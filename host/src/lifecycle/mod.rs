@@ -130,7 +130,9 @@ impl Lifecycle {
         transaction.log_change(target, None).await?;
         transaction.commit().await?;
         self.registry.refresh().await?;
-        self.announce_realm(url);
+        if !mutant!("realm-not-announced") {
+            self.announce_realm(url);
+        }
         self.announce(url, None);
         self.registry.get(url).ok_or_else(|| {
             DatabaseError::Unavailable("the new realm is not in the registry".to_owned()).into()

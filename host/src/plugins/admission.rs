@@ -60,7 +60,7 @@ impl Admission {
                 queue.running += 1;
                 return Ok(Permit(Some(Arc::clone(self))));
             }
-            if queue.waiting >= self.bound {
+            if queue.waiting >= self.bound && !mutant!("queue-without-a-bound") {
                 return Err(QueueFull(queue.waiting));
             }
             let (sender, turn) = oneshot::channel();

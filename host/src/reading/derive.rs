@@ -146,7 +146,8 @@ impl Reader {
         if !run.untold || mutant!("untellable-outcome-kept") {
             self.keep_module(&realm, &file, resolved.resolution.settings_hash, &derived);
         }
-        if derived.stamp.is_overtaken() {
+        // What was made of reads that do not belong together, or of one that has changed since, is for nobody.
+        if derived.stamp.is_overtaken() && !mutant!("mixed-reads-believed") {
             return Err(Interruption::Change);
         }
         Ok(derived)
@@ -378,18 +379,14 @@ impl<'a> Run<'a> {
         self.reads.push(read);
     }
 
-    /// Sees to it that everything read belongs together: all of it was so at the newest generation that was seen.
+    /// The newest generation that was seen; what is older was so at that one too, or is overtaken from here on.
     async fn settle(&self) -> Result<Generation, Interruption> {
         let newest = self.read_at.iter().copied().max().unwrap_or_default();
         let mixed = self.read_at.iter().any(|read_at| *read_at != newest);
         if mixed && self.realm.tracker.applied() < newest {
             self.reader.0.hub.catch_up(&self.realm.tracker).await?;
         }
-        if self.stamp.is_overtaken() && !mutant!("mixed-reads-believed") {
-            Err(Interruption::Change)
-        } else {
-            Ok(newest)
-        }
+        Ok(newest)
     }
 }
 

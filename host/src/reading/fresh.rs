@@ -38,7 +38,12 @@ impl Reader {
         }
         match realm.tracker.freshness(asked.at, limits.lease) {
             Freshness::Leased => Ok(Served::Fresh),
-            Freshness::Expired(age) if age <= limits.stale_limit => Ok(Served::Stale(age)),
+            Freshness::Expired(_) if mutant!("staleness-not-said") => Ok(Served::Fresh),
+            Freshness::Expired(age)
+                if age <= limits.stale_limit || mutant!("stale-without-end") =>
+            {
+                Ok(Served::Stale(age))
+            }
             Freshness::Expired(age) => Err(ReadError::TooStale(age + limits.lease)),
         }
     }

@@ -57,10 +57,10 @@ impl Files for CallFiles {
             let Ok(path) = LocalPath::decode(rest) else {
                 return Ok(Err(ReadFailure::NotFound));
             };
-            self.reader
-                .ensure_fresh(&realm, Asked::now())
-                .await
-                .map_err(trouble)?;
+            if !mutant!("foreign-not-asked-when-read") {
+                let fresh = self.reader.ensure_fresh(&realm, Asked::now()).await;
+                fresh.map_err(trouble)?;
+            }
             self.read_local(&realm, path).await
         })
     }

@@ -80,6 +80,11 @@ impl Reader {
         let (mut restarts, mut disagreements, mut spared) = (0, 0, false);
         loop {
             let (resolved, looked) = self.resolve(realm, path).await?;
+            let applied = if mutant!("generation-sampled-late") {
+                realm.tracker.applied()
+            } else {
+                applied
+            };
             let Some(file) = resolved.resolution.file.clone() else {
                 return Ok(as_is(resolved, applied, looked));
             };

@@ -176,7 +176,9 @@ impl Reader {
                             files.get(candidate.as_str()).map(|file| (*file).clone())
                         });
                         let mut stamp = Stamp::of(mark, looked.generation);
-                        stamp.add(&Stamp::of(settings_mark.clone(), looked.generation));
+                        if !mutant!("settings-not-in-the-stamp") {
+                            stamp.add(&Stamp::of(settings_mark.clone(), looked.generation));
+                        }
                         let resolution = Resolution {
                             file,
                             settings: Arc::clone(&settings),

@@ -123,7 +123,16 @@ pub(crate) fn key(
     stage: &Stage,
     imports: &BTreeMap<String, String>,
 ) -> BlobHash {
-    let imports = serde_json::to_string(imports).expect("plain data");
+    let imports = if mutant!("imports-not-in-the-key") {
+        String::new()
+    } else {
+        serde_json::to_string(imports).expect("plain data")
+    };
+    let path = if mutant!("path-not-in-the-key") {
+        ""
+    } else {
+        path
+    };
     let mut hasher = blake3::Hasher::new_derive_key("realm derivation 1");
     for part in [
         input.as_bytes(),
@@ -148,7 +157,12 @@ pub(crate) fn reads(
 ) -> Option<Vec<StoredRead>> {
     let mut all = Vec::with_capacity(reads.len());
     for read in reads {
-        let found = read.found.as_ref()?;
+        let Some(found) = read.found.as_ref() else {
+            if mutant!("absent-read-not-recorded") {
+                continue;
+            }
+            return None;
+        };
         let realm = if read.realm == asking {
             None
         } else {

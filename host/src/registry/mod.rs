@@ -130,6 +130,10 @@ impl Registry {
             let _mounting = self.floors.write();
             *self.snapshot.write() = Arc::new(Snapshot { generation, realms });
         }
+        #[cfg(feature = "under-test")]
+        if let Some((url, _)) = gone.first() {
+            crate::gates::pass("unmount", url).await;
+        }
         for (url, known) in gone {
             if let Some(mounted) = known.mounted.get() {
                 info!(%url, "unmounted");
@@ -139,6 +143,7 @@ impl Registry {
                 if floors
                     .get(&mounted.id)
                     .is_some_and(|floors| Arc::ptr_eq(floors, &mounted.floors))
+                    || mutant!("floors-of-a-new-mount-dropped")
                 {
                     floors.remove(&mounted.id);
                 }
