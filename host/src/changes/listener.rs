@@ -57,7 +57,7 @@ const BUFFER: usize = 16_384;
 /// Starts listening: one connection per process, whatever the number of realms.
 ///
 /// # Errors
-/// When the database takes LISTEN but delivers nothing, as a pooler in transaction mode does.
+/// When the database is away.
 pub async fn listen(
     url: &str,
     database: &Database,
@@ -77,14 +77,7 @@ pub async fn listen(
         hub,
         state,
     };
-    let (mut session, first) = listener.connect().await?;
-    if !mutant!("pooler-accepted") && !session.answered(first).await {
-        return Err(DatabaseError::Refused(
-            "it takes LISTEN but delivers no notification. A pooler in transaction mode does that: give the host a connection \
-             to the server itself, or to a pool in session mode"
-                .to_owned(),
-        ));
-    }
+    let (session, _) = listener.connect().await?;
     tokio::spawn(async move { listener.run(Some(session)).await });
     Ok(Listening(watched))
 }

@@ -4,6 +4,7 @@
 
 mod announcer;
 mod clock;
+mod delivery;
 mod hub;
 mod lease;
 mod listener;
@@ -12,6 +13,7 @@ mod tracker;
 
 pub use self::announcer::{Announcement, Announcer};
 pub use self::clock::BootTime;
+pub use self::delivery::require_delivery;
 pub use self::hub::{Hub, Invalidation, Subscriber};
 pub use self::lease::keep as keep_lease;
 pub use self::listener::{ListenerState, Listening, listen};
