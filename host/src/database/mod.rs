@@ -15,7 +15,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, SqlitePool};
+use sqlx::{Connection as _, PgPool, SqlitePool};
 
 pub use self::changes::{ChangeRow, Changes};
 pub use self::derivations::{DerivationRow, NewDerivation, Part};
@@ -34,13 +34,13 @@ macro_rules! on {
     };
 }
 
-/// Like `on!`, inside a transaction: `$c` is something that executes.
+/// Like `on!`, inside a transaction: `$c` is something that executes. It waits for a Postgres no longer than it may.
 macro_rules! within {
     ($transaction:expr, $c:ident => $body:expr) => {
         match $transaction {
-            crate::database::Transaction::Postgres(transaction) => {
+            crate::database::Transaction::Postgres(transaction, limit) => {
                 let $c = &mut **transaction;
-                $body
+                crate::database::answered(*limit, async { $body }).await
             }
             crate::database::Transaction::Sqlite(transaction) => {
                 let $c = &mut **transaction;
@@ -63,8 +63,8 @@ pub enum Database {
 /// A transaction. Dropping it rolls it back.
 #[derive(Debug)]
 pub enum Transaction {
-    /// Of a Postgres.
-    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+    /// Of a Postgres, with the longest wait for one statement's answer.
+    Postgres(sqlx::Transaction<'static, sqlx::Postgres>, Duration),
     /// Of a SQLite.
     Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
 }
@@ -97,9 +97,17 @@ impl Database {
     async fn connect_postgres(url: &str, options: &ConnectOptions) -> Result<Self, DatabaseError> {
         let connect = postgres_options(url)?
             .options([("statement_timeout", options.timeout.as_millis().to_string())]);
+        let limit = options.timeout;
         let pool = PgPoolOptions::new()
             .max_connections(options.connections)
             .acquire_timeout(options.timeout)
+            // The pool asks whoever comes back for a sign of life, and would wait for it for ever.
+            .after_release(move |connection, _| {
+                Box::pin(async move {
+                    answered(limit, connection.ping()).await?;
+                    Ok(true)
+                })
+            })
             .connect_with(connect)
             .await?;
         let encoding: String = sqlx::query_scalar("SELECT current_setting('server_encoding')")
@@ -159,7 +167,11 @@ impl Database {
     /// Starts a transaction that will write.
     async fn begin(&self) -> Result<Transaction, DatabaseError> {
         Ok(match self {
-            Self::Postgres(pool) => Transaction::Postgres(pool.begin().await?),
+            Self::Postgres(pool) => {
+                let limit = pool.options().get_acquire_timeout();
+                let begun = answered(limit * 2, pool.begin()).await?;
+                Transaction::Postgres(begun, limit + GRACE)
+            }
             // Taking the write lock at once: a reader that turns writer midway could only fail.
             Self::Sqlite(pool) => Transaction::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
         })
@@ -178,7 +190,7 @@ impl Transaction {
     /// [`DatabaseError::OutcomeUnknown`] when the connection was lost on the way.
     pub async fn commit(self) -> Result<(), DatabaseError> {
         let done = match self {
-            Self::Postgres(transaction) => transaction.commit().await,
+            Self::Postgres(transaction, limit) => answered(limit, transaction.commit()).await,
             Self::Sqlite(transaction) => transaction.commit().await,
         };
         done.map_err(|error| match DatabaseError::from(error) {
@@ -214,6 +226,23 @@ pub async fn bounded<T>(
     statement: impl Future<Output = Result<T, DatabaseError>>,
 ) -> Result<T, DatabaseError> {
     let silence = |_| DatabaseError::Unavailable(format!("it did not answer within {limit:?}"));
+    tokio::time::timeout(limit, statement)
+        .await
+        .map_err(silence)?
+}
+
+/// How much longer than the server itself gives a statement its answer is waited for: the server's error says more.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The same, in the words of the driver.
+async fn answered<T>(
+    limit: Duration,
+    statement: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    let silence = |_| {
+        let text = format!("it did not answer within {limit:?}");
+        sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text))
+    };
     tokio::time::timeout(limit, statement)
         .await
         .map_err(silence)?
