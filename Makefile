@@ -4,7 +4,7 @@ target := $(or $(CARGO_TARGET_DIR),target)
 plugins := -p realm-plugin-typescript -p realm-plugin-scss
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: run build test mutants bench corpus lint plugins guests setup
+.PHONY: run build test mutants faults bench corpus lint plugins guests setup
 
 run: build
 	$(target)/release/realm serve demo
@@ -32,6 +32,11 @@ test: plugins guests
 mutants: plugins guests
 	scripts/install-test-tools
 	scripts/mutants
+
+# Every fault that we can make, one after the other, and a table of what became of it.
+faults: plugins guests
+	scripts/install-test-tools
+	cargo test -p realm-tests --test faults -- --nocapture --test-threads=1
 
 corpus: build
 	scripts/install-test-tools

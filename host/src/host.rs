@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
-use crate::changes::{Announcer, BootTime, Hub, ListenerState, Listening, keep_lease, listen};
+use crate::changes::{
+    Announcer, BootTime, Hub, ListenerState, Listening, keep_lease, listen, require_delivery,
+};
 use crate::config::{Config, ConfigError};
 use crate::database::{ConnectOptions, Database};
 use crate::http::{self, App, Stop};
@@ -69,7 +71,6 @@ impl Core {
         let limits = WriteLimits {
             max_file_bytes: config.max_file_bytes,
             lock_timeout: config.lock_timeout,
-            database_timeout: config.database_timeout,
             queue: config.write_queue,
         };
         let lifecycle = Lifecycle::new(
@@ -188,6 +189,11 @@ pub async fn run(
     } = options;
     let names = folder_names(&folders)?;
     let data = DataFolder::take(&config)?;
+    if let Some(url) = &config.database_url {
+        require_delivery(url)
+            .await
+            .context("asking the database for a notification")?;
+    }
     let core = Core::open(&config, migrate).await?;
     let engine_options = EngineOptions {
         limits: config.limits.clone(),

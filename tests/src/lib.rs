@@ -4,13 +4,17 @@
 mod answer;
 mod host;
 mod options;
+mod pooler;
 mod postgres;
+mod proxy;
 mod wait;
 
 pub use self::answer::Answer;
 pub use self::host::Host;
 pub use self::options::{HostOptions, ORIGIN, Storage};
+pub use self::pooler::Pooler;
 pub use self::postgres::{Postgres, server};
+pub use self::proxy::{Link, Lost, Mode, Proxy};
 pub use self::wait::{distribution, eventually};
 
 /// Runs a test on SQLite and on Postgres.

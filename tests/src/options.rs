@@ -1,6 +1,6 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -118,6 +118,20 @@ impl HostOptions {
     /// # Panics
     /// When it does not come up.
     pub async fn start(self) -> Host {
+        match self.try_start().await {
+            Ok(host) => host,
+            Err(log) => panic!("the host did not start:\n{log}"),
+        }
+    }
+
+    /// Starts a host that may refuse to.
+    ///
+    /// # Errors
+    /// What it logged, when it does not come up.
+    ///
+    /// # Panics
+    /// When it cannot be run at all.
+    pub async fn try_start(self) -> Result<Host, String> {
         let temporary = tempfile::tempdir().expect("a temporary folder");
         let data = self
             .data
@@ -143,6 +157,37 @@ impl HostOptions {
             command.args(["--origin", ORIGIN]);
         }
         command.args(&self.arguments).args(&self.folders);
+        let started = tokio::task::spawn_blocking(move || Started::wait(command));
+        let started = started.await.expect("no panic")?;
+        let client = Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(Duration::from_secs(60))
+            .build()
+            .expect("a client");
+        Ok(Host {
+            process: started.process,
+            public: started.public,
+            admin: started.admin,
+            client,
+            log: started.log,
+            options: self,
+            data,
+            _temporary: temporary,
+        })
+    }
+}
+
+/// A process that has said where it listens.
+struct Started {
+    process: Child,
+    admin: String,
+    public: String,
+    log: Arc<Mutex<String>>,
+}
+
+impl Started {
+    /// Starts it and waits until it has; else what it logged.
+    fn wait(mut command: Command) -> Result<Self, String> {
         let mut process = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -151,7 +196,7 @@ impl HostOptions {
         let log = Arc::new(Mutex::new(String::new()));
         let stderr = BufReader::new(process.stderr.take().expect("piped"));
         let into = Arc::clone(&log);
-        std::thread::spawn(move || {
+        let reading = std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
                 if std::env::var_os("REALM_TEST_LOG").is_some() {
                     eprintln!("{line}");
@@ -162,37 +207,24 @@ impl HostOptions {
             }
         });
         let stdout = BufReader::new(process.stdout.take().expect("piped"));
-        let (mut admin, mut public) = (None, None);
+        let mut admin = None;
         for line in stdout.lines().map_while(Result::ok) {
             if let Some(url) = line.strip_prefix("admin on ") {
                 admin = Some(url.to_owned());
             }
             if let Some(url) = line.strip_prefix("listening on ") {
-                public = Some(url.to_owned());
-                break;
+                return Ok(Self {
+                    process,
+                    admin: admin.expect("printed first"),
+                    public: url.to_owned(),
+                    log,
+                });
             }
         }
-        let Some(public) = public else {
-            panic!(
-                "the host did not start:\n{}",
-                log.lock().expect("never poisoned")
-            )
-        };
-        let client = Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(60))
-            .build()
-            .expect("a client");
-        Host {
-            process,
-            public,
-            admin: admin.expect("printed first"),
-            client,
-            log,
-            options: self,
-            data,
-            _temporary: temporary,
-        }
+        let _ = process.wait();
+        // Its last words may still be on the way; the thread that reads them ends with them.
+        let _ = reading.join();
+        Err(log.lock().expect("never poisoned").clone())
     }
 }
 

@@ -39,10 +39,7 @@ impl Postgres {
             .prefix("realm-postgres-")
             .tempdir()
             .expect("a temporary folder");
-        if is_root() {
-            std::os::unix::fs::chown(folder.path(), Some(NOBODY), Some(NOBODY))
-                .expect("root may give a folder away");
-        }
+        give_away(folder.path());
         let port = TcpListener::bind("127.0.0.1:0")
             .and_then(|socket| socket.local_addr())
             .expect("a free port")
@@ -183,8 +180,16 @@ impl Drop for Postgres {
     }
 }
 
+/// Gives a folder to the user that servers run as.
+pub(crate) fn give_away(folder: &Path) {
+    if is_root() {
+        std::os::unix::fs::chown(folder, Some(NOBODY), Some(NOBODY))
+            .expect("root may give a folder away");
+    }
+}
+
 /// A command that does not run as root.
-fn unprivileged(program: &Path) -> Command {
+pub(crate) fn unprivileged(program: &Path) -> Command {
     let mut command = Command::new(program);
     if is_root() {
         command.uid(NOBODY).gid(NOBODY);
@@ -215,7 +220,7 @@ fn is_root() -> bool {
 }
 
 /// A server program: on the path, or where Debian puts it.
-fn find(name: &str) -> PathBuf {
+pub(crate) fn find(name: &str) -> PathBuf {
     let on_path = std::env::var_os("PATH")
         .into_iter()
         .flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
@@ -230,6 +235,7 @@ fn find(name: &str) -> PathBuf {
         .into_iter()
         .rev()
         .chain(on_path)
+        .chain([PathBuf::from("/usr/sbin")])
         .map(|folder| folder.join(name))
         .find(|program| program.is_file())
         .unwrap_or_else(|| {

@@ -57,7 +57,7 @@ const BUFFER: usize = 16_384;
 /// Starts listening: one connection per process, whatever the number of realms.
 ///
 /// # Errors
-/// When the database takes LISTEN but delivers nothing, as a pooler in transaction mode does.
+/// When the database is away.
 pub async fn listen(
     url: &str,
     database: &Database,
@@ -77,47 +77,9 @@ pub async fn listen(
         hub,
         state,
     };
-    let (mut session, first) = listener.connect().await?;
-    if !mutant!("pooler-accepted") && !session.answered(first).await {
-        return Err(swallowed());
-    }
+    let (session, _) = listener.connect().await?;
     tokio::spawn(async move { listener.run(Some(session)).await });
     Ok(Listening(watched))
-}
-
-/// How long a notification takes to come back over a connection of its own.
-///
-/// # Errors
-/// When it does not.
-pub async fn notifications_arrive(
-    url: &str,
-    pool: &sqlx::PgPool,
-) -> Result<Duration, DatabaseError> {
-    let own = PgPoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(SILENCE)
-        .connect_with(postgres_options(url)?.application_name("realm doctor"))
-        .await?;
-    let mut listener = PgListener::connect_with(&own).await?;
-    let channel = format!("realm_ping_{:016x}", rand::random::<u64>());
-    listener.listen(&channel).await?;
-    let begun = Instant::now();
-    sqlx::query("SELECT pg_notify($1, '')")
-        .bind(&channel)
-        .execute(pool)
-        .await?;
-    match tokio::time::timeout(SILENCE, listener.try_recv()).await {
-        Ok(Ok(Some(_))) => Ok(begun.elapsed()),
-        _ => Err(swallowed()),
-    }
-}
-
-fn swallowed() -> DatabaseError {
-    DatabaseError::Refused(
-        "it takes LISTEN but delivers no notification. A pooler in transaction mode does that: give the host a connection \
-         to the server itself, or to a pool in session mode"
-            .to_owned(),
-    )
 }
 
 struct Listener {

@@ -4,6 +4,7 @@
 
 mod announcer;
 mod clock;
+mod delivery;
 mod feed;
 mod hub;
 mod lease;
@@ -13,10 +14,11 @@ mod tracker;
 
 pub use self::announcer::{Announcement, Announcer, Announcing};
 pub use self::clock::BootTime;
+pub use self::delivery::require_delivery;
 pub use self::feed::Commit;
 pub use self::hub::{Hub, Invalidation, Subscriber};
 pub use self::lease::keep as keep_lease;
-pub use self::listener::{ListenerState, Listening, listen, notifications_arrive};
+pub use self::listener::{ListenerState, Listening, listen};
 pub use self::payload::{
     FILE_CHANGES, MAX_PATHS, MAX_PAYLOAD_BYTES, Malformed, Payload, REGISTRY, payloads,
 };

@@ -25,9 +25,9 @@ impl DatabaseError {
     }
 }
 
-/// SQLSTATE classes that say that the server is going, coming or full.
-const PASSING_STATES: [&str; 8] = [
-    "57P01", "57P02", "57P03", "57014", "53300", "53200", "40001", "40P01",
+/// SQLSTATEs, or classes of them, that say that the server is going, coming, full, or read-only for the time being.
+const PASSING_STATES: [&str; 9] = [
+    "08", "53", "25006", "40001", "40P01", "57014", "57P01", "57P02", "57P03",
 ];
 
 impl From<sqlx::Error> for DatabaseError {
@@ -37,7 +37,8 @@ impl From<sqlx::Error> for DatabaseError {
             sqlx::Error::Database(database) => {
                 let code = database.code().unwrap_or_default();
                 let busy = matches!(&*code, "5" | "6" | "261" | "517"); // SQLite: busy, locked
-                if busy || code.starts_with("08") || PASSING_STATES.contains(&&*code) {
+                let passing = |state: &&str| code.len() == 5 && code.starts_with(*state);
+                if busy || PASSING_STATES.iter().any(passing) {
                     Self::Unavailable(text)
                 } else {
                     Self::Refused(text)

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, SqlitePool};
+use sqlx::{Connection as _, PgPool, SqlitePool};
 use tracing::Instrument;
 
 use crate::telemetry::TRACE;
@@ -42,13 +42,13 @@ macro_rules! on {
     };
 }
 
-/// Like `on!`, inside a transaction: `$c` is something that executes.
+/// Like `on!`, inside a transaction: `$c` is something that executes. It waits for a Postgres no longer than it may.
 macro_rules! within {
     ($transaction:expr, $c:ident => $body:expr) => {
         match $transaction {
-            crate::database::Transaction::Postgres(transaction) => {
+            crate::database::Transaction::Postgres(transaction, limit) => {
                 let $c = &mut **transaction;
-                $body
+                crate::database::answered(*limit, async { $body }).await
             }
             crate::database::Transaction::Sqlite(transaction) => {
                 let $c = &mut **transaction;
@@ -74,8 +74,8 @@ pub enum Database {
 /// A transaction. Dropping it rolls it back.
 #[derive(Debug)]
 pub enum Transaction {
-    /// Of a Postgres.
-    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+    /// Of a Postgres, with the longest wait for one statement's answer.
+    Postgres(sqlx::Transaction<'static, sqlx::Postgres>, Duration),
     /// Of a SQLite.
     Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
 }
@@ -108,9 +108,17 @@ impl Database {
     async fn connect_postgres(url: &str, options: &ConnectOptions) -> Result<Self, DatabaseError> {
         let connect = postgres_options(url)?
             .options([("statement_timeout", options.timeout.as_millis().to_string())]);
+        let limit = options.timeout;
         let pool = PgPoolOptions::new()
             .max_connections(options.connections)
             .acquire_timeout(options.timeout)
+            // The pool asks whoever comes back for a sign of life, and would wait for it for ever.
+            .after_release(move |connection, _| {
+                Box::pin(async move {
+                    answered(limit, connection.ping()).await?;
+                    Ok(true)
+                })
+            })
             .connect_with(connect)
             .await?;
         let encoding: String = sqlx::query_scalar("SELECT current_setting('server_encoding')")
@@ -162,7 +170,11 @@ impl Database {
     /// Starts a transaction that will write.
     async fn begin(&self) -> Result<Transaction, DatabaseError> {
         Ok(match self {
-            Self::Postgres(pool) => Transaction::Postgres(pool.begin().await?),
+            Self::Postgres(pool) => {
+                let limit = pool.options().get_acquire_timeout();
+                let begun = answered(limit * 2, pool.begin()).await?;
+                Transaction::Postgres(begun, limit + GRACE)
+            }
             // Taking the write lock at once: a reader that turns writer midway could only fail.
             Self::Sqlite(pool) => Transaction::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
         })
@@ -181,7 +193,7 @@ impl Transaction {
     /// [`DatabaseError::OutcomeUnknown`] when the connection was lost on the way.
     pub async fn commit(self) -> Result<(), DatabaseError> {
         let done = match self {
-            Self::Postgres(transaction) => transaction.commit().await,
+            Self::Postgres(transaction, limit) => answered(limit, transaction.commit()).await,
             Self::Sqlite(transaction) => transaction.commit().await,
         };
         done.map_err(|error| match DatabaseError::from(error) {
@@ -208,8 +220,7 @@ fn lock_key(name: &str) -> i64 {
     i64::from_be_bytes(*head)
 }
 
-/// Waits for an operation no longer than `limit`: a peer that went without a word would hold its reader for minutes. Traced
-/// and timed under its name, by OpenTelemetry's conventions for database clients.
+/// Waits for an operation no longer than `limit`: a peer that went without a word would hold its reader for minutes.
 ///
 /// # Errors
 /// [`DatabaseError::Unavailable`] when there is no answer in time.
@@ -218,6 +229,22 @@ pub async fn bounded<T>(
     operation: &'static str,
     work: impl Future<Output = Result<T, DatabaseError>>,
 ) -> Result<T, DatabaseError> {
+    let silence = |_| DatabaseError::Unavailable(format!("it did not answer within {limit:?}"));
+    let work = async {
+        let done = tokio::time::timeout(limit, work).await;
+        done.map_err(silence).flatten()
+    };
+    observed(operation, work).await
+}
+
+/// Traces and times an operation under its name, by OpenTelemetry's conventions for database clients.
+///
+/// # Errors
+/// Those of the operation.
+pub async fn observed<T, E>(
+    operation: &'static str,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
     let span = tracing::info_span!(
         target: TRACE,
         "database",
@@ -227,11 +254,7 @@ pub async fn bounded<T>(
         db.operation.name = operation,
     );
     let begun = Instant::now();
-    let silence = |_| DatabaseError::Unavailable(format!("it did not answer within {limit:?}"));
-    let done = tokio::time::timeout(limit, work.instrument(span.clone()))
-        .await
-        .map_err(silence)
-        .flatten();
+    let done = work.instrument(span.clone()).await;
     let outcome = if done.is_ok() { "ok" } else { "error" };
     if done.is_err() {
         span.record("otel.status_code", "ERROR");
@@ -243,6 +266,23 @@ pub async fn bounded<T>(
     )
     .record(begun.elapsed().as_secs_f64());
     done
+}
+
+/// How much longer than the server itself gives a statement its answer is waited for: the server's error says more.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The same bound, in the words of the driver.
+async fn answered<T>(
+    limit: Duration,
+    statement: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    let silence = |_| {
+        let text = format!("it did not answer within {limit:?}");
+        sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text))
+    };
+    tokio::time::timeout(limit, statement)
+        .await
+        .map_err(silence)?
 }
 
 /// Now, in milliseconds since 1970: what the time columns hold.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Database, DatabaseError, Transaction, lock_key, now, on, within};
+use super::{Database, DatabaseError, Transaction, answered, lock_key, now, on, within};
 use crate::realm::{BlobHash, Generation, RealmId, RealmUrl};
 
 /// What a realm is made from.
@@ -159,29 +159,25 @@ impl Database {
             }
             other => other?,
         };
-        if let Transaction::Postgres(postgres) = &mut transaction
+        if let Transaction::Postgres(postgres, limit) = &mut transaction
             && !mutant!("written-without-the-lock")
         {
             // The wait for the lock has its own bound; the statements after it have the connection's again.
             let millis = timeout.as_millis();
             let bounds =
                 format!("SET LOCAL lock_timeout = {millis}; SET LOCAL statement_timeout = 0");
-            sqlx::raw_sql(sqlx::AssertSqlSafe(bounds))
-                .execute(&mut **postgres)
-                .await?;
-            let locked = sqlx::query("SELECT pg_advisory_xact_lock($1)")
-                .bind(lock_key(url.as_str()))
-                .execute(&mut **postgres)
-                .await;
+            let set = sqlx::raw_sql(sqlx::AssertSqlSafe(bounds));
+            answered(*limit, set.execute(&mut **postgres)).await?;
+            let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(lock_key(url.as_str()));
+            let locked = answered(timeout + *limit, lock.execute(&mut **postgres)).await;
             if let Err(sqlx::Error::Database(error)) = &locked
                 && error.code().as_deref() == Some("55P03")
             {
                 return Err(DatabaseError::Locked(timeout));
             }
             locked?;
-            sqlx::raw_sql("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout TO DEFAULT")
-                .execute(&mut **postgres)
-                .await?;
+            let set = "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout TO DEFAULT";
+            answered(*limit, sqlx::raw_sql(set).execute(&mut **postgres)).await?;
         }
         Ok(transaction)
     }

@@ -33,8 +33,6 @@ pub struct WriteLimits {
     pub max_file_bytes: usize,
     /// Longest wait for the realm's lock.
     pub lock_timeout: Duration,
-    /// Longest wait for one answer of the database.
-    pub database_timeout: Duration,
     /// Most writes of one realm that wait here.
     pub queue: usize,
 }

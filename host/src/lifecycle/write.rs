@@ -3,8 +3,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tracing::warn;
 
-use super::{Lifecycle, WriteLimits, panicked};
-use crate::database::{Changes, DatabaseError, FileRow, Transaction, WriteTarget, bounded};
+use super::{Lifecycle, panicked};
+use crate::database::{Changes, DatabaseError, FileRow, Transaction, WriteTarget, observed};
 use crate::realm::{BlobHash, Generation, LocalPath, RealmSettings, SETTINGS_FILE};
 use crate::registry::Mounted;
 
@@ -152,16 +152,10 @@ impl Lifecycle {
             .enter(realm.id)
             .await
             .ok_or(WriteError::Busy(self.limits.queue))?;
-        let WriteLimits {
-            lock_timeout,
-            database_timeout,
-            ..
-        } = self.limits;
-        let begun = self.database.begin_write(&realm.url, lock_timeout);
-        let mut transaction = bounded(lock_timeout + database_timeout, "lock", begun).await?;
-        // A large write is many statements.
-        let hundreds = u32::try_from(set.changes.len() / 100).unwrap_or(u32::MAX);
-        let limit = database_timeout.saturating_mul(hundreds.saturating_add(1));
+        let begun = self
+            .database
+            .begin_write(&realm.url, self.limits.lock_timeout);
+        let mut transaction = observed("lock", begun).await?;
         let work = async {
             let target = transaction
                 .write_target(&realm.url)
@@ -173,9 +167,10 @@ impl Lifecycle {
             };
             // Read under the lock: what others have committed since, and this commit's own row after them.
             let applied = realm.tracker.applied();
-            Ok((done, transaction.changes_since(realm.id, applied).await))
+            let seen = transaction.changes_since(realm.id, applied).await;
+            Ok::<_, DatabaseError>((done, seen))
         };
-        let (done, seen) = bounded(limit, "write", work).await?;
+        let (done, seen) = observed("write", work).await?;
         let done = match done {
             Ok(done) => done,
             Err(refusal) => {
@@ -197,7 +192,7 @@ impl Lifecycle {
         }
         #[cfg(feature = "under-test")]
         crate::gates::pass("before-commit", about(&set)).await;
-        let committed = bounded(database_timeout, "commit", transaction.commit()).await;
+        let committed = observed("commit", transaction.commit()).await;
         #[cfg(feature = "under-test")]
         crate::gates::pass("after-commit", about(&set)).await;
         if let Err(error) = committed {
