@@ -20,6 +20,7 @@ use sqlx::{Connection as _, PgPool, SqlitePool};
 pub use self::changes::{ChangeRow, Changes};
 pub use self::derivations::{DerivationRow, NewDerivation, Part};
 pub use self::error::DatabaseError;
+pub(crate) use self::error::is_queue_full;
 pub use self::files::{FileRow, Looked};
 pub use self::folders::FolderLock;
 pub use self::realms::{Generations, NewRealm, RealmKind, RealmRow, WriteTarget};
