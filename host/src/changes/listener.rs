@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::{FILE_CHANGES, Hub, REGISTRY, Tracker};
-use crate::database::{Database, DatabaseError, postgres_options};
+use crate::database::{Database, DatabaseError, is_queue_full, postgres_options};
 use crate::realm::RealmId;
 
 /// Whether notifications arrive.
@@ -317,6 +317,11 @@ async fn ping(pool: sqlx::PgPool, channel: String) {
             .await;
         if let Err(error) = sent {
             warn!(%error, "could not ping the listener");
+            if is_queue_full(&error) {
+                // It stays full when whoever held it up has gone: only asking how full it is makes room in it.
+                let usage = sqlx::query("SELECT pg_notification_queue_usage()");
+                let _ = usage.execute(&pool).await;
+            }
         }
         tokio::time::sleep(PING).await;
     }

@@ -54,3 +54,9 @@ impl From<sqlx::Error> for DatabaseError {
         }
     }
 }
+
+/// Whether the server's queue of notifications is full, so that nobody can send any.
+pub(crate) fn is_queue_full(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.as_deref() == Some("54000")
+}

@@ -26,6 +26,7 @@ use crate::telemetry::TRACE;
 pub use self::changes::{ChangeRow, Changes};
 pub use self::derivations::{DerivationRow, NewDerivation, Part};
 pub use self::error::DatabaseError;
+pub(crate) use self::error::is_queue_full;
 pub use self::facts::Facts;
 pub use self::files::{FileRow, Looked};
 pub use self::folders::FolderLock;

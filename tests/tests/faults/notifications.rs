@@ -169,12 +169,14 @@ async fn queue_full() {
         (log.contains("could not announce") && log.contains("could not ping")).then_some(())
     })
     .await;
+    // Postgres takes the 8 GB away before it lets anybody send.
+    let bound = Duration::from_secs(if filled.is_some() { 200 } else { 10 });
     drop(filled);
     let sql = "GRANT EXECUTE ON FUNCTION pg_notify(text, text) TO PUBLIC";
     scene.sql(sql).await;
     scene.heal();
     let after = scene.coherent(&[0, 1]).await;
-    assert!(after < Duration::from_secs(10), "{after:?}");
+    assert!(after < bound, "{after:?}");
     scene.end(&[0, 1]).await;
 }
 
