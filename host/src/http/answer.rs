@@ -5,6 +5,7 @@ use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, LOCATION, VARY};
 
 use super::conditional::is_known;
+use super::error::Problem;
 use crate::reading::{Origin, Read, Served};
 use crate::realm::RealmSettings;
 use crate::registry::Mounted;
@@ -70,6 +71,12 @@ impl<'a> About<'a> {
             "x-content-type-options",
             HeaderValue::from_static("nosniff"),
         );
+    }
+
+    /// An answer that a path has no content to show: true at a generation, and stale, as any other.
+    pub(super) fn problem(&self, problem: Problem) -> Problem {
+        let problem = problem.at_generation(self.generation);
+        problem.with_header_value("cache-status", self.cache_status())
     }
 
     /// Bytes under a tag; 304 when the reader has them.
