@@ -12,6 +12,9 @@ use crate::{Host, HostOptions, Postgres, Storage, eventually};
 /// How many hosts.
 pub(super) const HOSTS: usize = 3;
 
+/// How often a host is started before it is given up.
+const STARTS: usize = 10;
+
 pub(super) struct Cluster {
     pub(super) postgres: Mutex<Postgres>,
     /// The database, without a link.
@@ -101,9 +104,16 @@ fn host_options(url: &str, mutant: Option<&str>) -> HostOptions {
     }
 }
 
-/// Starting blocks its thread until the host listens.
+/// Starting blocks its thread until the host listens. A host gives up when the database is slow to answer, as it is on a
+/// busy machine that has just recovered from a crash: whoever runs hosts starts them again.
 async fn start(options: HostOptions) -> Host {
-    let runtime = tokio::runtime::Handle::current();
-    let started = tokio::task::spawn_blocking(move || runtime.block_on(options.start()));
-    started.await.expect("the host starts")
+    for _ in 0..STARTS {
+        let (runtime, options) = (tokio::runtime::Handle::current(), options.clone());
+        match tokio::task::spawn_blocking(move || runtime.block_on(options.start())).await {
+            Ok(host) => return host,
+            Err(error) => println!("starting again: {error}"),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    panic!("a host does not start");
 }

@@ -24,6 +24,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use self::clients::{reader, readings, writer};
 use self::cluster::{Cluster, HOSTS};
@@ -125,7 +126,7 @@ impl Chaos {
         }
         let lanes = [Lane::Grave, Lane::Light]
             .map(|lane| tokio::spawn(run_lane(Arc::clone(&shared), lane)));
-        self.watch(&shared).await;
+        self.watch(&shared, &lanes).await;
         let took = shared.now();
         shared.stopped.send_replace(true);
         for lane in lanes {
@@ -149,7 +150,7 @@ impl Chaos {
     }
 
     /// Judges as the history grows, until time is up or a promise is broken.
-    async fn watch(&self, shared: &Shared) {
+    async fn watch(&self, shared: &Shared, lanes: &[JoinHandle<()>]) {
         let mut told = 0;
         while shared.now() < self.duration {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -157,7 +158,8 @@ impl Chaos {
                 checker.settle();
                 !checker.found().is_empty()
             });
-            if broken {
+            // A lane goes on for ever, unless it fails.
+            if broken || lanes.iter().any(JoinHandle::is_finished) {
                 return;
             }
             let minutes = shared.now().as_secs() / 60;
