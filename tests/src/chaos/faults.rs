@@ -153,18 +153,25 @@ async fn inject(shared: &Shared, step: Step) -> Option<()> {
             shared.pause(super::LEASE + step.stay / 2).await;
             stopped.signal("CONT");
         }
-        Fault::HostKilled => cluster.replace(host).await,
+        Fault::HostKilled => {
+            // Half of the time while what it has committed is neither answered nor announced.
+            if step.breaks {
+                gate(shared, host, "after-commit", true).await;
+                shared.pause(step.stay / 6).await;
+            }
+            cluster.replace(host).await;
+        }
         Fault::ListenersEnded => end(shared, "= 'realm listener'").await?,
         Fault::AnnouncersEnded => end(shared, "= 'realm announcer'").await?,
         Fault::ConnectionsEnded => end(shared, "= 'realm'").await?,
         Fault::Unannounced => {
-            gate(shared, host, true).await?;
+            gate(shared, host, "announce", true).await?;
             shared.pause(step.stay * 2).await;
-            gate(shared, host, false).await?;
+            gate(shared, host, "announce", false).await?;
         }
         Fault::LogPruned => {
             for host in 0..HOSTS {
-                gate(shared, host, true).await;
+                gate(shared, host, "announce", true).await;
             }
             let until = shared.now() + step.stay;
             let mut pruned = Some(());
@@ -174,7 +181,7 @@ async fn inject(shared: &Shared, step: Step) -> Option<()> {
                 shared.pause(PRUNED_EVERY).await;
             }
             for host in 0..HOSTS {
-                gate(shared, host, false).await;
+                gate(shared, host, "announce", false).await;
             }
             pruned?;
         }
@@ -200,10 +207,10 @@ async fn end(shared: &Shared, name: &str) -> Option<()> {
     Some(())
 }
 
-/// Holds back what a host announces.
-async fn gate(shared: &Shared, host: usize, close: bool) -> Option<()> {
+/// Closes or opens a gate of a host.
+async fn gate(shared: &Shared, host: usize, point: &str, close: bool) -> Option<()> {
     let host = shared.cluster.host(host);
-    let url = format!("{}/_gates/announce", host.admin);
+    let url = format!("{}/_gates/{point}", host.admin);
     let request = if close {
         host.client.put(url)
     } else {
@@ -238,7 +245,7 @@ async fn flood(shared: &Shared, stay: Duration) -> Option<()> {
 /// Heals what a lane may have left behind: a gate whose host did not answer when it was to be opened.
 pub(super) async fn heal(shared: &Shared) {
     for host in 0..HOSTS {
-        gate(shared, host, false).await;
+        gate(shared, host, "announce", false).await;
     }
 }
 
