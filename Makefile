@@ -4,7 +4,7 @@ target := $(or $(CARGO_TARGET_DIR),target)
 plugins := -p realm-plugin-typescript -p realm-plugin-scss
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: run build test mutants faults bench corpus lint plugins guests setup
+.PHONY: run build test mutants faults chaos bench corpus lint plugins guests setup
 
 run: build
 	$(target)/release/realm serve demo
@@ -37,6 +37,11 @@ mutants: plugins guests
 faults: plugins guests
 	scripts/install-test-tools
 	cargo test -p realm-tests --test faults -- --nocapture --test-threads=1
+
+# Clients and faults for ten minutes, or for REALM_CHAOS_SECONDS; REALM_CHAOS_SEED runs one plan again.
+chaos: plugins guests
+	scripts/install-test-tools
+	REALM_CHAOS_SECONDS=$${REALM_CHAOS_SECONDS:-600} cargo test -p realm-tests --test chaos every_read -- --nocapture
 
 corpus: build
 	scripts/install-test-tools

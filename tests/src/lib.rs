@@ -2,6 +2,8 @@
 //! over HTTP, holds gates, and waits for conditions; it knows nothing of the host's insides.
 
 mod answer;
+pub mod chaos;
+pub mod history;
 mod host;
 mod options;
 mod pooler;

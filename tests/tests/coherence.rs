@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use realm_tests::{Host, HostOptions, ORIGIN, Postgres, Storage, distribution, eventually, server};
+use realm_tests::{
+    Answer, Host, HostOptions, ORIGIN, Postgres, Storage, distribution, eventually, server,
+};
 use sqlx::{Connection, PgConnection};
 
 /// Two hosts, and the database between them.
@@ -326,9 +328,16 @@ async fn while_the_database_is_away_bytes_are_served_stale_and_said_to_be() {
     knows(&b, "/r/").await;
     a.put("/r/a.ts", "export const version: number = 1;\n")
         .await;
+    let bad = a.put("/r/bad.ts", "export const = ;\n").await.generation();
+    let known = b.request("GET", "/r/a.ts").header("realm-generation", bad);
+    b.send(known).await;
     for host in [&a, &b] {
         eventually("cached", || async {
-            (host.get("/r/a.ts").await.header("cache-status") == "realm; hit").then_some(())
+            let absent = host.get("/r/gone.txt").await;
+            let failed = host.get("/r/bad.ts").await;
+            assert_eq!((absent.status, failed.status), (404, 406));
+            let hit = |answer: &Answer| answer.header("cache-status") == "realm; hit";
+            (hit(&host.get("/r/a.ts").await) && hit(&absent) && hit(&failed)).then_some(())
         })
         .await;
     }
@@ -349,6 +358,11 @@ async fn while_the_database_is_away_bytes_are_served_stale_and_said_to_be() {
             && stale.text().contains("version = 1;"),
         "{stale:?}"
     );
+    for (path, status) in [("/r/gone.txt", 404), ("/r/bad.ts", 406)] {
+        let answer = b.get(path).await;
+        let says = answer.header("cache-status").contains("detail=lease");
+        assert!(answer.status == status && says, "{answer:?}");
+    }
     let write = a
         .send(
             a.request("PUT", "/r/a.ts")

@@ -87,6 +87,12 @@ impl<'a> About<'a> {
         headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
     }
 
+    /// An answer that a path has no content to show: true at a generation, and stale, as any other.
+    pub(super) fn problem(&self, problem: Problem) -> Problem {
+        let problem = problem.at_generation(self.generation);
+        problem.with_header_value("cache-status", self.cache_status())
+    }
+
     /// A body, as the request's conditions, codings and ranges ask for it.
     pub(super) async fn bytes(&self, ask: &Ask<'_>, body: Body<'_>) -> Result<Response, Problem> {
         let headers = ask.headers;
@@ -124,8 +130,7 @@ impl<'a> About<'a> {
             Verdict::Failed => {
                 let detail = "what is there now is not what the request's condition says";
                 let failed = StatusCode::PRECONDITION_FAILED;
-                return Err(Problem::new(failed, "precondition-failed", detail)
-                    .at_generation(self.generation));
+                return Err(self.problem(Problem::new(failed, "precondition-failed", detail)));
             }
             Verdict::Send => {}
         }
@@ -160,9 +165,9 @@ impl<'a> About<'a> {
                     bytes.len()
                 );
                 let status = StatusCode::RANGE_NOT_SATISFIABLE;
-                return Err(Problem::new(status, "range", detail)
-                    .with_header("content-range", &format!("bytes */{}", bytes.len()))
-                    .at_generation(self.generation));
+                let of = format!("bytes */{}", bytes.len());
+                let problem = Problem::new(status, "range", detail);
+                return Err(self.problem(problem.with_header("content-range", &of)));
             }
         }
         let answer = response.headers_mut();

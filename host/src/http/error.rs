@@ -53,10 +53,15 @@ impl Problem {
         )
     }
 
-    pub(super) fn with_header(mut self, name: &'static str, value: &str) -> Self {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.push((HeaderName::from_static(name), value));
+    pub(super) fn with_header(self, name: &'static str, value: &str) -> Self {
+        match HeaderValue::from_str(value) {
+            Ok(value) => self.with_header_value(name, value),
+            Err(_) => self,
         }
+    }
+
+    pub(super) fn with_header_value(mut self, name: &'static str, value: HeaderValue) -> Self {
+        self.headers.push((HeaderName::from_static(name), value));
         self
     }
 

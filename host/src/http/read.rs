@@ -138,7 +138,7 @@ impl Get<'_> {
         let mut response = match &*read.value.made {
             Made::AsIs => self.stored(&read, file).await?,
             Made::Failed(failure) => {
-                return Err(Problem::failed(failure).at_generation(read.generation));
+                return Err(self.about(&read).problem(Problem::failed(failure)));
             }
             Made::Output(output) => {
                 let body = Body {
@@ -187,7 +187,8 @@ impl Get<'_> {
     }
 
     fn absent(&self, read: &Read<Module>) -> Result<Response, Problem> {
-        Err(Problem::no_file(self.path.as_str()).at_generation(read.generation))
+        let problem = Problem::no_file(self.path.as_str());
+        Err(self.about(read).problem(problem))
     }
 
     fn about<'b>(&'b self, read: &'b Read<Module>) -> About<'b> {
