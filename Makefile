@@ -28,6 +28,13 @@ test: plugins guests
 	cargo build -p realm-tests --bin realm-under-test
 	node tests/corpus/run.mjs --subset --realm-binary $(target)/debug/realm-under-test
 
+# The writers' ratio takes the test build, in which announcements can be taken away.
+bench: build
+	scripts/install-test-tools
+	scripts/install-bench-tools
+	cargo build -p realm-tests --bin realm-under-test
+	cargo run -p realm-bench -- --realm-binary $(target)/release/realm
+
 corpus: build
 	scripts/install-test-tools
 	node tests/corpus/run.mjs --realm-binary $(target)/release/realm
