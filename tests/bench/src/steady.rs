@@ -3,11 +3,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use realm_tests::{Host, Postgres};
+use realm_tests::{Host, HostOptions, Postgres};
 
 use crate::client::{Connection, get, request};
 use crate::files::{module, text, write};
-use crate::hosts::{Bench, metric};
+use crate::hosts::{Bench, fetch, metric};
 use crate::load::{Load, Work, run as load};
 use crate::numbers::mib;
 use crate::process::{LOAD, apart, resident};
@@ -22,9 +22,9 @@ const BOUND: &str = "32MiB";
 pub(crate) async fn run(bench: Bench) -> Result<Vec<Row>> {
     let postgres = Postgres::start();
     let options = bench.options(&postgres).await.with("cache-bytes", BOUND);
-    let (host, _) = options.with_realm().await;
+    let (host, _) = options.clone().with_realm().await;
     let mut rows = mixed(&bench, &host).await?;
-    rows.extend(distinct(&bench, &host).await?);
+    rows.extend(distinct(&bench, &host, options).await?);
     Ok(rows)
 }
 
@@ -134,16 +134,19 @@ async fn client(
     Ok(())
 }
 
-async fn distinct(bench: &Bench, host: &Host) -> Result<Vec<Row>> {
+async fn distinct(bench: &Bench, writer: &Host, options: HostOptions) -> Result<Vec<Row>> {
     let size = 16 << 10;
     let count = bench.pick(10, 2) * (32 << 20) / size;
     let name = |number: usize| format!("d{number}.txt");
     write(
-        &host.public,
+        &writer.public,
         "/r/",
         (0..count).map(|number| (name(number), text(number, size))),
     )
     .await?;
+    // Read by a host that has written nothing: what large writes leave behind in the allocator is no cache.
+    let host = options.start().await;
+    fetch(&host.public, &get("/r/m0.ts")).await?;
     let before = resident(host.process_id());
     let reads = Work::each((0..count).map(|number| get(&format!("/r/{}", name(number)))));
     let all = Load {
@@ -157,9 +160,9 @@ async fn distinct(bench: &Bench, host: &Host) -> Result<Vec<Row>> {
         "reading: {}",
         read.by_status()
     );
-    let held = metric(host, "realm_cache_bytes", "").await? as u64;
+    let held = metric(&host, "realm_cache_bytes", "").await? as u64;
     let after = resident(host.process_id());
-    let megabytes = count * size >> 20;
+    let megabytes = (count * size) >> 20;
     Ok(vec![
         Row::new(
             format!("{megabytes} MiB of distinct files read through caches of {BOUND}: bytes held"),
