@@ -43,6 +43,13 @@ chaos: plugins guests
 	scripts/install-test-tools
 	REALM_CHAOS_SECONDS=$${REALM_CHAOS_SECONDS:-600} cargo test -p realm-tests --test chaos every_read -- --nocapture
 
+# The writers' ratio takes the test build, in which announcements can be taken away.
+bench: build
+	scripts/install-test-tools
+	scripts/install-bench-tools
+	cargo build -p realm-tests --bin realm-under-test
+	cargo run -p realm-bench -- --realm-binary $(target)/release/realm
+
 corpus: build
 	scripts/install-test-tools
 	node tests/corpus/run.mjs --realm-binary $(target)/release/realm

@@ -249,6 +249,12 @@ impl Host {
         self.log.lock().expect("never poisoned").clone()
     }
 
+    /// The process.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Sends the process a signal.
     ///
     /// # Panics

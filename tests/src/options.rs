@@ -31,6 +31,8 @@ pub struct HostOptions {
     folders: Vec<PathBuf>,
     data: Option<PathBuf>,
     mutant: Option<String>,
+    binary: Option<PathBuf>,
+    core: Option<usize>,
 }
 
 impl HostOptions {
@@ -43,6 +45,8 @@ impl HostOptions {
             folders: Vec::new(),
             data: None,
             mutant: None,
+            binary: None,
+            core: None,
         }
     }
 
@@ -58,6 +62,20 @@ impl HostOptions {
     #[must_use]
     pub fn mutant(mut self, name: &str) -> Self {
         self.mutant = Some(name.to_owned());
+        self
+    }
+
+    /// Another build of the host, without the guests that misbehave.
+    #[must_use]
+    pub fn binary(mut self, path: &Path) -> Self {
+        self.binary = Some(path.to_owned());
+        self
+    }
+
+    /// On this core alone.
+    #[must_use]
+    pub fn on_core(mut self, core: usize) -> Self {
+        self.core = Some(core);
         self
     }
 
@@ -77,7 +95,16 @@ impl HostOptions {
 
     /// The command without a subcommand.
     pub(crate) fn command(&self, data: &Path) -> Command {
-        let mut command = Command::new(binary());
+        let binary = self.binary.clone().unwrap_or_else(binary);
+        let mut command = match self.core {
+            // It becomes the host, so that the process is the host's.
+            Some(core) => {
+                let mut taskset = Command::new("taskset");
+                taskset.args(["-c", &core.to_string()]).arg(binary);
+                taskset
+            }
+            None => Command::new(binary),
+        };
         for (name, _) in std::env::vars()
             .filter(|(name, _)| name.starts_with("REALM_") && !KEPT.contains(&name.as_str()))
         {
@@ -146,10 +173,11 @@ impl HostOptions {
             "--admin-listen",
             "127.0.0.1:0",
         ]);
-        if !self
-            .arguments
-            .iter()
-            .any(|argument| argument == "--plugin-dir")
+        if self.binary.is_none()
+            && !self
+                .arguments
+                .iter()
+                .any(|argument| argument == "--plugin-dir")
         {
             command.arg("--plugin-dir").arg(guests());
         }

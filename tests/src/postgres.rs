@@ -17,6 +17,7 @@ pub struct Postgres {
     /// Ends the server and takes its folder away when this process is gone, however it went.
     _guard: Child,
     databases: AtomicUsize,
+    durable: bool,
 }
 
 /// The server that the tests of one binary share; each has a database of its own.
@@ -35,6 +36,19 @@ impl Postgres {
     /// When the machine has no PostgreSQL, or it does not come up.
     #[must_use]
     pub fn start() -> Self {
+        Self::started(false)
+    }
+
+    /// Starts a server whose commits reach the disk: what is measured must be what an operator would have.
+    ///
+    /// # Panics
+    /// When the machine has no PostgreSQL, or it does not come up.
+    #[must_use]
+    pub fn durable() -> Self {
+        Self::started(true)
+    }
+
+    fn started(durable: bool) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("realm-postgres-")
             .tempdir()
@@ -50,6 +64,7 @@ impl Postgres {
             port,
             server: None,
             databases: AtomicUsize::new(0),
+            durable,
             _guard,
         };
         let mut initdb = postgres.program("initdb");
@@ -104,7 +119,11 @@ impl Postgres {
         ]);
         server.args([
             "-c",
-            "fsync=off",
+            if self.durable {
+                "fsync=on"
+            } else {
+                "fsync=off"
+            },
             "-c",
             "max_connections=300",
             "-c",
