@@ -242,7 +242,7 @@ pub async fn run(
         checks(&config, &core, listening),
         config.database_timeout,
     );
-    tokio::spawn(replicas.clone().keep(config.lease));
+    let telling = tokio::spawn(replicas.clone().keep(config.lease));
     let parts = http::Parts {
         registry: Arc::clone(&core.registry),
         reader: reader.clone(),
@@ -276,6 +276,9 @@ pub async fn run(
     if let Some(socket) = admin_socket {
         let _ = socket.await;
     }
+    // Or it could say once more that this host is there.
+    telling.abort();
+    let _ = telling.await;
     replicas.leave().await;
     let _ = tokio::time::timeout(Duration::from_secs(5), core.database.close()).await;
     drop(data);
@@ -373,8 +376,12 @@ fn read_limits(config: &Config) -> ReadLimits {
         restarts: config.limits.restarts,
         generation_wait: config.generation_wait,
         database_timeout: config.database_timeout,
+        lookups: (config.database_connections as usize).saturating_sub(KEPT_CONNECTIONS),
     }
 }
+
+/// Connections that look-ups leave to writers and to calls that have been admitted.
+const KEPT_CONNECTIONS: usize = 4;
 
 fn spawn_keepers(config: &Config, core: &Core) {
     let registry = Arc::clone(&core.registry);

@@ -304,7 +304,10 @@ async fn a_listener_that_is_cut_off_comes_back_and_misses_nothing() {
         );
         assert!(b.get("/r/a.txt").await.generation() >= last);
         eventually("live again", || async {
-            (b.check("listener").await["state"] == "live").then_some(())
+            let live = [a.check("listener").await, b.check("listener").await];
+            live.iter()
+                .all(|check| check["state"] == "live")
+                .then_some(())
         })
         .await;
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Database, DatabaseError, Transaction, WriteTarget, now, on, within};
+use super::{Database, DatabaseError, Transaction, WriteTarget, answered, now, on, within};
 use crate::realm::{Generation, LocalPath, RealmId};
 
 /// A committed change.
@@ -92,16 +92,30 @@ impl Transaction {
         target: WriteTarget,
         paths: Option<&[LocalPath]>,
     ) -> Result<Generation, DatabaseError> {
-        let sql = "UPDATE realms SET generation = generation + 1, updated_at = $2 WHERE id = $1 RETURNING generation";
-        let generation: i64 = within!(self, c => sqlx::query_scalar(sql).bind(target.id.0).bind(target.at).fetch_one(c).await)?;
-        let insert =
-            "INSERT INTO changes (realm_id, generation, path, created_at) VALUES ($1, $2, $3, $4)";
-        let rows: Vec<Option<&str>> = paths.map_or_else(
+        let paths: Vec<Option<&str>> = paths.map_or_else(
             || vec![None],
             |paths| paths.iter().map(|path| Some(path.as_str())).collect(),
         );
-        for path in rows {
-            within!(self, c => sqlx::query(insert).bind(target.id.0).bind(generation).bind(path).bind(now()).execute(c).await.map(drop))?;
+        let bump = "UPDATE realms SET generation = generation + 1, updated_at = $2 WHERE id = $1 RETURNING generation";
+        // Where the dialect has it, one statement for all of it.
+        if let Self::Postgres(transaction, limit) = self {
+            let sql = format!(
+                "WITH bumped AS ({bump}), logged AS (
+                     INSERT INTO changes (realm_id, generation, path, created_at)
+                     SELECT $1, bumped.generation, path, $2 FROM bumped, unnest($3::TEXT[]) AS paths (path))
+                 SELECT generation FROM bumped"
+            );
+            let query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+                .bind(target.id.0)
+                .bind(target.at)
+                .bind(paths);
+            return Ok(answered(*limit, query.fetch_one(&mut **transaction)).await?);
+        }
+        let generation: i64 = within!(self, c => sqlx::query_scalar(bump).bind(target.id.0).bind(target.at).fetch_one(c).await)?;
+        let insert =
+            "INSERT INTO changes (realm_id, generation, path, created_at) VALUES ($1, $2, $3, $4)";
+        for path in paths {
+            within!(self, c => sqlx::query(insert).bind(target.id.0).bind(generation).bind(path).bind(target.at).execute(c).await.map(drop))?;
         }
         Ok(generation)
     }

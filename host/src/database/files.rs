@@ -12,6 +12,8 @@ pub struct FileRow {
     pub path: LocalPath,
     /// Its bytes.
     pub blob: BlobHash,
+    /// Their media type, as files are served.
+    pub media_type: &'static str,
     /// How many they are.
     pub size: u64,
     /// When it came into the realm, in milliseconds since 1970.
@@ -47,6 +49,7 @@ fn file_row(
     let path = LocalPath::new(&path)
         .map_err(|error| DatabaseError::Refused(format!("files.path: {error}")))?;
     Ok(FileRow {
+        media_type: media_type(path.as_str()),
         path,
         blob: blob_hash(&blob)?,
         size: size.unsigned_abs(),

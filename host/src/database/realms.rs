@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Database, DatabaseError, Transaction, answered, lock_key, now, on, within};
+use super::{Database, DatabaseError, GRACE, Transaction, answered, lock_key, now, on, within};
 use crate::realm::{BlobHash, Generation, RealmId, RealmUrl};
 
 /// What a realm is made from.
@@ -89,6 +89,8 @@ pub struct WriteTarget {
     pub id: RealmId,
     /// Its tree.
     pub tree: i64,
+    /// Its generation, under the lock.
+    pub generation: Generation,
     /// When its files change: now, or when it last changed if that is later. Writers' clocks differ, and a file that
     /// changes must not seem to become older.
     pub at: i64,
@@ -153,33 +155,39 @@ impl Database {
         url: &RealmUrl,
         timeout: Duration,
     ) -> Result<Transaction, DatabaseError> {
-        let mut transaction = match self.begin().await {
-            Err(DatabaseError::Unavailable(text)) if text.contains("database is locked") => {
-                return Err(DatabaseError::Locked(timeout));
+        let pool = match self {
+            Self::Postgres(pool) => pool,
+            Self::Sqlite(_) => {
+                return match self.begin().await {
+                    Err(DatabaseError::Unavailable(text))
+                        if text.contains("database is locked") =>
+                    {
+                        Err(DatabaseError::Locked(timeout))
+                    }
+                    other => other,
+                };
             }
-            other => other?,
         };
-        if let Transaction::Postgres(postgres, limit) = &mut transaction
-            && !mutant!("written-without-the-lock")
-        {
-            // The wait for the lock has its own bound; the statements after it have the connection's again.
-            let millis = timeout.as_millis();
-            let bounds =
-                format!("SET LOCAL lock_timeout = {millis}; SET LOCAL statement_timeout = 0");
-            let set = sqlx::raw_sql(sqlx::AssertSqlSafe(bounds));
-            answered(*limit, set.execute(&mut **postgres)).await?;
-            let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(lock_key(url.as_str()));
-            let locked = answered(timeout + *limit, lock.execute(&mut **postgres)).await;
-            if let Err(sqlx::Error::Database(error)) = &locked
-                && error.code().as_deref() == Some("55P03")
-            {
-                return Err(DatabaseError::Locked(timeout));
+        // One message. The wait for the lock has its own bound; the statements after it have the connection's again.
+        let begin = if mutant!("written-without-the-lock") {
+            "BEGIN".to_owned()
+        } else {
+            format!(
+                "BEGIN; SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock({});
+                 SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout TO DEFAULT",
+                timeout.as_millis(),
+                lock_key(url.as_str())
+            )
+        };
+        let limit = pool.options().get_acquire_timeout();
+        let begun = pool.begin_with(sqlx::AssertSqlSafe(begin));
+        match answered(timeout + limit * 2, begun).await {
+            Ok(transaction) => Ok(Transaction::Postgres(transaction, limit + GRACE)),
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("55P03") => {
+                Err(DatabaseError::Locked(timeout))
             }
-            locked?;
-            let set = "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout TO DEFAULT";
-            answered(*limit, sqlx::raw_sql(set).execute(&mut **postgres)).await?;
+            Err(error) => Err(error.into()),
         }
-        Ok(transaction)
     }
 }
 
@@ -207,13 +215,13 @@ impl Transaction {
         &mut self,
         url: &RealmUrl,
     ) -> Result<Option<WriteTarget>, DatabaseError> {
-        let sql =
-            "SELECT id, tree_id, updated_at FROM realms WHERE url = $1 AND deleted_at IS NULL";
-        let found: Option<(i64, i64, i64)> =
+        let sql = "SELECT id, tree_id, generation, updated_at FROM realms WHERE url = $1 AND deleted_at IS NULL";
+        let found: Option<(i64, i64, i64, i64)> =
             within!(self, c => sqlx::query_as(sql).bind(url.as_str()).fetch_optional(c).await)?;
-        Ok(found.map(|(id, tree, updated_at)| WriteTarget {
+        Ok(found.map(|(id, tree, generation, updated_at)| WriteTarget {
             id: RealmId(id),
             tree,
+            generation,
             at: updated_at.max(now()),
         }))
     }
@@ -229,14 +237,15 @@ impl Transaction {
                    ON CONFLICT (url) DO UPDATE SET kind = excluded.kind, folder = excluded.folder, tree_id = excluded.tree_id,
                        settings = NULL, deleted_at = NULL, archived_at = NULL,
                        updated_at = CASE WHEN realms.updated_at > excluded.updated_at THEN realms.updated_at ELSE excluded.updated_at END
-                   RETURNING id, updated_at";
-        let (id, at): (i64, i64) = within!(self, c => sqlx::query_as(sql)
+                   RETURNING id, generation, updated_at";
+        let (id, generation, at): (i64, i64, i64) = within!(self, c => sqlx::query_as(sql)
             .bind(new.url.as_str()).bind(new.kind.as_str()).bind(new.folder).bind(tree).bind(now())
             .fetch_one(c).await)?;
         self.bump_registry().await?;
         Ok(WriteTarget {
             id: RealmId(id),
             tree,
+            generation,
             at,
         })
     }

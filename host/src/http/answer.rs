@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::response::Response;
@@ -6,17 +5,20 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, LAST_MODIFIED, LOCATION,
-    RANGE, VARY,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED,
+    LOCATION, RANGE, VARY,
 };
 
 use super::conditional::{Verdict, judge};
 use super::error::Problem;
 use super::range::{self, Wanted};
-use super::read::Ask;
-use crate::reading::{Origin, Read, Served};
+use super::read::{Ask, GENERATION};
+use crate::config::Coding;
+use crate::reading::{Origin, Prepared, Read, Served};
 use crate::realm::RealmSettings;
 use crate::registry::Mounted;
+
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 /// Bytes to be answered with.
 pub(super) struct Body<'a> {
@@ -26,6 +28,8 @@ pub(super) struct Body<'a> {
     pub(super) bytes: Bytes,
     /// When they last changed, in milliseconds since 1970.
     pub(super) modified_at: Option<i64>,
+    /// Where headers for them are kept.
+    pub(super) prepared: Option<&'a Prepared>,
 }
 
 /// What all answers about a realm's content share.
@@ -81,8 +85,8 @@ impl<'a> About<'a> {
 
     /// The headers of an answer about content.
     pub(super) fn headers(&self, headers: &mut HeaderMap) {
-        headers.insert("realm-generation", HeaderValue::from(self.generation));
-        headers.insert("cache-status", self.cache_status());
+        headers.insert(GENERATION, HeaderValue::from(self.generation));
+        headers.insert(CACHE_STATUS, self.cache_status());
         headers.insert(CACHE_CONTROL, self.cache_control());
         headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
     }
@@ -95,35 +99,52 @@ impl<'a> About<'a> {
 
     /// A body, as the request's conditions, codings and ranges ask for it.
     pub(super) async fn bytes(&self, ask: &Ask<'_>, body: Body<'_>) -> Result<Response, Problem> {
-        let headers = ask.headers;
-        let ranged = ask.is_get && headers.contains_key(RANGE);
+        let ranged = ask.is_get && ask.headers.contains_key(RANGE);
         let codings = &ask.app.0.codings;
         // A range is of the bytes as they are.
         let coding = codings
-            .chosen(headers, body.media_type, body.bytes.len())
+            .chosen(ask.headers, body.media_type, body.bytes.len())
             .filter(|_| !ranged);
-        let coded = match coding {
-            Some(coding) => {
-                let coded = codings.coded(self.realm.id, body.tag, &body.bytes, coding);
-                coded.await.map(|bytes| (coding, bytes))
+        if let Some(coding) = coding {
+            let coded = codings.coded(self.realm.id, body.tag, &body.bytes, coding);
+            if let Some((bytes, prepared)) = coded.await {
+                let tag = format!("{}-{}", body.tag, coding.as_str());
+                let body = Body {
+                    tag: &tag,
+                    bytes,
+                    prepared: Some(&prepared),
+                    ..body
+                };
+                return self.send(ask, body, Some(coding), false);
             }
-            None => None,
-        };
-        let tag = match &coded {
-            Some((coding, _)) => Cow::Owned(format!("{}-{}", body.tag, coding.as_str())),
-            None => Cow::Borrowed(body.tag),
-        };
-        let modified = body.modified_at.and_then(modified);
-        let last_modified = modified.map(httpdate::fmt_http_date);
-        let mut response = Response::default();
-        let answer = response.headers_mut();
-        self.headers(answer);
-        answer.insert(ETAG, header(&format!("\"{tag}\"")));
-        if let Some(date) = &last_modified {
-            answer.insert(LAST_MODIFIED, header(date));
         }
-        match judge(headers, &tag, modified) {
+        self.send(ask, body, None, ranged)
+    }
+
+    fn send(
+        &self,
+        ask: &Ask<'_>,
+        body: Body<'_>,
+        coding: Option<Coding>,
+        ranged: bool,
+    ) -> Result<Response, Problem> {
+        let mut response = Response::default();
+        *response.headers_mut() = self.head(&body, coding);
+        let headers = response.headers_mut();
+        headers.insert(GENERATION, HeaderValue::from(self.generation));
+        headers.insert(CACHE_STATUS, self.cache_status());
+        let modified = || body.modified_at.and_then(modified);
+        match judge(ask.headers, body.tag, modified) {
             Verdict::NotModified => {
+                // What describes the body goes with it (RFC 9110, section 15.4.5).
+                for name in [
+                    CONTENT_TYPE,
+                    CONTENT_LENGTH,
+                    CONTENT_ENCODING,
+                    ACCEPT_RANGES,
+                ] {
+                    headers.remove(name);
+                }
                 *response.status_mut() = StatusCode::NOT_MODIFIED;
                 return Ok(response);
             }
@@ -134,48 +155,67 @@ impl<'a> About<'a> {
             }
             Verdict::Send => {}
         }
-        answer.insert(CONTENT_TYPE, content_type(body.media_type));
-        answer.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-        if let Some(policy) = policy(body.media_type) {
-            answer.insert(CONTENT_SECURITY_POLICY, policy);
-        }
         let mut bytes = body.bytes;
-        if let Some((coding, coded)) = coded {
-            answer.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
-            bytes = coded;
-        }
+        let length = bytes.len();
         let wanted = if ranged {
-            let length = bytes.len() as u64;
-            range::wanted(headers, length, &tag, last_modified.as_deref())
+            range::wanted(ask.headers, length as u64, body.tag, modified)
         } else {
             Wanted::All
         };
         match wanted {
             Wanted::All => {}
             Wanted::Part(first, last) => {
-                let of = format!("bytes {first}-{last}/{}", bytes.len());
-                answer.insert(CONTENT_RANGE, header(&of));
                 // Both are below the length, which is a usize.
                 bytes = bytes.slice(first as usize..=last as usize);
+                let of = format!("bytes {first}-{last}/{length}");
+                headers.insert(CONTENT_RANGE, header(&of));
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
                 *response.status_mut() = StatusCode::PARTIAL_CONTENT;
             }
             Wanted::Unsatisfiable => {
-                let detail = format!(
-                    "there are {} bytes, and none of those asked for",
-                    bytes.len()
-                );
+                let detail = format!("there are {length} bytes, and none of those asked for");
                 let status = StatusCode::RANGE_NOT_SATISFIABLE;
-                let of = format!("bytes */{}", bytes.len());
                 let problem = Problem::new(status, "range", detail);
+                let of = format!("bytes */{length}");
                 return Err(self.problem(problem.with_header("content-range", &of)));
             }
         }
-        let answer = response.headers_mut();
-        answer.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
         if ask.is_get {
             *response.body_mut() = bytes.into();
         }
         Ok(response)
+    }
+
+    /// The headers that are the same each time the body is sent: made once, and kept beside it.
+    fn head(&self, body: &Body<'_>, coding: Option<Coding>) -> HeaderMap {
+        if let Some(known) = body.prepared.and_then(|prepared| prepared.get()) {
+            return known.clone();
+        }
+        let modified = body.modified_at.and_then(modified);
+        let mut headers = HeaderMap::with_capacity(16);
+        headers.insert(CACHE_CONTROL, self.cache_control());
+        headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+        headers.insert(ETAG, header(&format!("\"{}\"", body.tag)));
+        headers.insert(CONTENT_TYPE, content_type(body.media_type));
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.bytes.len()));
+        if let Some(modified) = modified {
+            let date = httpdate::fmt_http_date(modified);
+            headers.insert(LAST_MODIFIED, header(&date));
+        }
+        if let Some(policy) = policy(body.media_type) {
+            headers.insert(CONTENT_SECURITY_POLICY, policy);
+        }
+        if let Some(coding) = coding {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
+        }
+        // A date that cannot be told yet can be soon.
+        if let Some(prepared) = body.prepared
+            && (modified.is_some() || body.modified_at.is_none())
+        {
+            let _ = prepared.set(headers.clone());
+        }
+        headers
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::App;
 use super::answer;
 use super::error::{JSON_API, Problem, entry};
+use super::read::GENERATION;
 use super::write::{read_json, writable};
 use crate::lifecycle::{Change, Condition, WriteSet};
 use crate::realm::LocalPath;
@@ -73,7 +74,7 @@ pub(super) async fn atomic(
     );
     response
         .headers_mut()
-        .insert("realm-generation", written.generation.into());
+        .insert(GENERATION, written.generation.into());
     Ok(response)
 }
 

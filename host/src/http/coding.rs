@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::cache::{ByteCache, Flights, Weigh};
 use crate::config::Coding;
+use crate::reading::Prepared;
 use crate::realm::RealmId;
 
 /// Bodies below this size gain nothing: they fit one packet with their headers.
@@ -31,13 +32,22 @@ impl Weigh for Key {
     }
 }
 
-/// A body in a coding; none: it came out no smaller, and is sent as it is.
+/// A body in a coding, with headers for it; no bytes: it came out no smaller, and is sent as it is.
 #[derive(Clone, Debug)]
-struct Coded(Option<Bytes>);
+struct Coded(Option<Bytes>, Prepared);
+
+impl Coded {
+    fn sent(&self) -> Option<(Bytes, Prepared)> {
+        Some((self.0.clone()?, Arc::clone(&self.1)))
+    }
+}
+
+/// What prepared headers take, at most about.
+const PREPARED: usize = 1024;
 
 impl Weigh for Coded {
     fn weight(&self) -> usize {
-        self.0.as_ref().map_or(0, Bytes::len)
+        PREPARED + self.0.as_ref().map_or(0, Bytes::len)
     }
 }
 
@@ -87,23 +97,23 @@ impl Codings {
         tag: &str,
         body: &Bytes,
         coding: Coding,
-    ) -> Option<Bytes> {
+    ) -> Option<(Bytes, Prepared)> {
         let key = Key {
             tag: tag.into(),
             coding,
         };
         if let Some(known) = self.cache.get(realm, &key) {
-            return known.0.clone();
+            return known.sent();
         }
         let (body, turns) = (body.clone(), Arc::clone(&self.turns));
         let mut waiter = self.flights.join(key.clone(), |_| async move {
             let _turn = turns.acquire_owned().await;
             let done = tokio::task::spawn_blocking(move || encode(&body, coding)).await;
-            Coded(done.ok().flatten())
+            Coded(done.ok().flatten(), Prepared::default())
         });
         let coded = waiter.result().await?;
         self.cache.insert(realm, key, coded.clone());
-        coded.0
+        coded.sent()
     }
 }
 

@@ -1,3 +1,5 @@
+use std::time::SystemTime;
+
 use hyper::HeaderMap;
 use hyper::header::{IF_RANGE, RANGE};
 
@@ -13,12 +15,12 @@ pub(super) enum Wanted {
 }
 
 /// The part that a GET asks for of a body with `length` bytes, the tag `tag` and, where it has one, the date
-/// `last_modified`. More than one range is answered with the whole, which the RFC allows.
+/// `modified`. More than one range is answered with the whole, which the RFC allows.
 pub(super) fn wanted(
     headers: &HeaderMap,
     length: u64,
     tag: &str,
-    last_modified: Option<&str>,
+    modified: impl Fn() -> Option<SystemTime>,
 ) -> Wanted {
     let Some(range) = headers.get(RANGE).and_then(|value| value.to_str().ok()) else {
         return Wanted::All;
@@ -28,7 +30,11 @@ pub(super) fn wanted(
         let tagged = condition
             .strip_prefix('"')
             .and_then(|rest| rest.strip_suffix('"'));
-        let same = tagged.map_or(Some(condition) == last_modified, |known| known == tag);
+        let dated = || {
+            let asked = httpdate::parse_http_date(condition).ok();
+            asked.is_some() && asked == modified()
+        };
+        let same = tagged.map_or_else(dated, |known| known == tag);
         if !same {
             return Wanted::All;
         }
@@ -123,7 +129,7 @@ mod tests {
             headers.insert(RANGE, HeaderValue::from_static("bytes=1-2"));
             headers.insert(IF_RANGE, HeaderValue::from_static(condition));
             assert_eq!(
-                wanted(&headers, 10, "t", Some(date)),
+                wanted(&headers, 10, "t", || httpdate::parse_http_date(date).ok()),
                 expected,
                 "{condition}"
             );

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use axum::response::Response;
-use hyper::header::CONTENT_LOCATION;
+use hyper::header::{CONTENT_LOCATION, HeaderName};
 use hyper::{HeaderMap, StatusCode};
 use serde_json::json;
 
@@ -13,11 +13,11 @@ use super::error::{JSON_API, Problem};
 use super::negotiate::{Wanted, wanted};
 use crate::database::FileRow;
 use crate::reading::{Asked, Made, Module, Read, Reply, Served};
-use crate::realm::{LocalPath, media_type};
+use crate::realm::LocalPath;
 use crate::registry::Mounted;
 
 /// The header that names a generation, of answers and of requests.
-pub(super) const GENERATION: &str = "realm-generation";
+pub(super) const GENERATION: HeaderName = HeaderName::from_static("realm-generation");
 
 /// A GET or HEAD of something in a realm.
 pub(super) struct Ask<'a> {
@@ -129,6 +129,7 @@ impl Get<'_> {
                 media_type: &piece.media_type,
                 bytes: piece.bytes.clone(),
                 modified_at: None,
+                prepared: None,
             };
             return self.about(&read).bytes(self.ask, body).await;
         }
@@ -146,6 +147,7 @@ impl Get<'_> {
                     media_type: &output.media_type,
                     bytes: output.contents.clone(),
                     modified_at: None,
+                    prepared: Some(&output.prepared),
                 };
                 let mut response = self.about(&read).bytes(self.ask, body).await?;
                 if output.source_map.is_some() {
@@ -179,9 +181,10 @@ impl Get<'_> {
             .await?;
         let body = Body {
             tag: &file.blob.short(),
-            media_type: media_type(file.path.as_str()),
+            media_type: file.media_type,
             bytes,
             modified_at: Some(file.modified_at),
+            prepared: Some(&read.value.prepared),
         };
         self.about(read).bytes(self.ask, body).await
     }

@@ -69,7 +69,7 @@ impl App {
         };
         let answer = match request.uri().path() {
             "/_create-realm" if request.method() == Method::POST => {
-                server::create_realm(self, request).await
+                Box::pin(server::create_realm(self, request)).await
             }
             "/_create-realm" => Err(no_method("POST")),
             _ => self.dispatch(request).await,
@@ -120,23 +120,23 @@ impl App {
             return match rest {
                 "_atomic" => {
                     may("POST")?;
-                    atomic::atomic(self, &realm, body).await
+                    Box::pin(atomic::atomic(self, &realm, body)).await
                 }
                 "_invalidate" => {
                     may("POST")?;
-                    write::invalidate(self, &realm, body).await
+                    Box::pin(write::invalidate(self, &realm, body)).await
                 }
                 "_events" => {
                     may("GET, HEAD")?;
-                    events::events(&ask).await
+                    Box::pin(events::events(&ask)).await
                 }
                 "_info" => {
                     may("GET, HEAD")?;
-                    info::info(&ask).await
+                    Box::pin(info::info(&ask)).await
                 }
                 "_mtimes" => {
                     may("GET, HEAD")?;
-                    info::mtimes(&ask).await
+                    Box::pin(info::mtimes(&ask)).await
                 }
                 _ => Err(Problem::new(
                     StatusCode::NOT_FOUND,
@@ -145,12 +145,21 @@ impl App {
                 )),
             };
         }
+        // Reads are what there is most of: they must not carry the room that the others need.
         match &parts.method {
             &Method::GET | &Method::HEAD => read::read(&ask, rest).await,
             &Method::PUT | &Method::POST => {
-                write::put(self, &realm, rest, &parts.method, &parts.headers, body).await
+                Box::pin(write::put(
+                    self,
+                    &realm,
+                    rest,
+                    &parts.method,
+                    &parts.headers,
+                    body,
+                ))
+                .await
             }
-            &Method::DELETE => write::delete(self, &realm, rest, &parts.headers).await,
+            &Method::DELETE => Box::pin(write::delete(self, &realm, rest, &parts.headers)).await,
             _ => Err(no_method(origin::METHODS)),
         }
     }

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::App;
 use super::answer;
 use super::error::{JSON_API, Problem};
+use super::read::GENERATION;
 use super::write::read_json;
 use crate::realm::RealmUrl;
 use crate::registry::as_json;
@@ -79,6 +80,6 @@ pub(super) async fn create_realm(
         .insert(LOCATION, answer::header(realm.url.as_str()));
     response
         .headers_mut()
-        .insert("realm-generation", realm.tracker.applied().into());
+        .insert(GENERATION, realm.tracker.applied().into());
     Ok(response)
 }

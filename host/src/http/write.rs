@@ -17,6 +17,7 @@ use super::answer::{empty, header};
 use super::coding::uncoded;
 use super::conditional::{date, tags};
 use super::error::Problem;
+use super::read::GENERATION;
 use super::route::is_reserved;
 use crate::lifecycle::{Change, Condition, Effect, WriteError, WriteSet, Written};
 use crate::realm::LocalPath;
@@ -180,7 +181,7 @@ pub(super) fn written_at(status: StatusCode, written: &Written) -> Response {
     let mut response = empty(status);
     response
         .headers_mut()
-        .insert("realm-generation", written.generation.into());
+        .insert(GENERATION, written.generation.into());
     response
 }
 

@@ -4,7 +4,9 @@ use bytes::Bytes;
 use tracing::warn;
 
 use super::{Lifecycle, panicked};
-use crate::database::{Changes, DatabaseError, FileRow, Transaction, WriteTarget, observed};
+use crate::database::{
+    ChangeRow, Changes, DatabaseError, FileRow, Transaction, WriteTarget, observed,
+};
 use crate::realm::{BlobHash, Generation, LocalPath, RealmSettings, SETTINGS_FILE};
 use crate::registry::Mounted;
 
@@ -165,9 +167,7 @@ impl Lifecycle {
                 Some(target) => apply_set(&mut transaction, target, &set).await,
                 None => Err(WriteError::NoRealm),
             };
-            // Read under the lock: what others have committed since, and this commit's own row after them.
-            let applied = realm.tracker.applied();
-            let seen = transaction.changes_since(realm.id, applied).await;
+            let seen = seen_by(&mut transaction, realm, target, &done).await;
             Ok::<_, DatabaseError>((done, seen))
         };
         let (done, seen) = observed("write", work).await?;
@@ -226,6 +226,31 @@ impl Lifecycle {
 fn about(set: &WriteSet) -> &str {
     let first = set.changes.first();
     first.map_or("", |change| change.path.as_str())
+}
+
+/// Under the lock: what others have committed since `applied`, and this commit's own rows after them. Nothing is asked
+/// where nobody else has committed.
+async fn seen_by(
+    transaction: &mut Transaction,
+    realm: &Mounted,
+    target: Option<WriteTarget>,
+    done: &Result<Done, WriteError>,
+) -> Result<Option<Changes>, DatabaseError> {
+    let applied = realm.tracker.applied();
+    if let (Some(target), Ok(done)) = (target, done)
+        && target.generation == applied
+    {
+        let row = |path: &LocalPath| ChangeRow {
+            generation: applied + 1,
+            path: Some(path.clone()),
+        };
+        let rows: Vec<_> = done.changed.iter().map(row).collect();
+        return Ok(Some(Changes {
+            generation: applied + i64::from(!rows.is_empty()),
+            rows,
+        }));
+    }
+    transaction.changes_since(realm.id, applied).await
 }
 
 struct Done {

@@ -8,7 +8,7 @@ use tracing::{Instrument, warn};
 use super::guest_files::{CallFiles, guest_url};
 use super::resolve::Resolved;
 use super::stored::StoredSet;
-use super::{Interruption, Origin, ReadError, Reader};
+use super::{Interruption, Origin, Prepared, ReadError, Reader};
 use crate::cache::{Flight, Stamp};
 use crate::database::FileRow;
 use crate::plugins::{
@@ -55,6 +55,8 @@ pub struct Artifact {
     pub assets: Vec<Asset>,
     /// Warnings and hints.
     pub diagnostics: Vec<Diagnostic>,
+    /// Headers for it.
+    pub prepared: Prepared,
 }
 
 /// Why a file has no output.
@@ -70,7 +72,7 @@ pub struct Failure {
 #[derive(Clone, Debug)]
 pub(crate) struct Derived {
     pub(crate) made: Arc<Made>,
-    pub(crate) stamp: Stamp,
+    pub(crate) stamp: Arc<Stamp>,
     /// All that was read was so at this generation of the asking realm.
     pub(crate) read_at: Generation,
     /// Other realms that something was read of: their leases count too.
@@ -113,7 +115,7 @@ impl Reader {
         self,
         realm: Arc<Mounted>,
         file: FileRow,
-        resolved: Resolved,
+        resolved: Arc<Resolved>,
         flight: Arc<Flight>,
         since: Instant,
     ) -> Result<Derived, Interruption> {
@@ -136,7 +138,7 @@ impl Reader {
         let read_at = run.settle().await?;
         let derived = Derived {
             made: Arc::new(made),
-            stamp: run.stamp.clone(),
+            stamp: Arc::new(run.stamp.clone()),
             read_at,
             foreign: run.foreign.into(),
             origin: run.origin,
@@ -235,6 +237,7 @@ impl<'a> Run<'a> {
             source_map: output.source_map.clone().filter(|_| stages == 1),
             assets: output.assets.clone(),
             diagnostics: output.diagnostics.clone(),
+            prepared: Prepared::default(),
         }
     }
 

@@ -126,25 +126,24 @@ impl CallFiles {
         });
         for _ in 0..TRIES {
             let (resolved, _) = self.reader.resolve(realm, &path).await.map_err(trouble)?;
-            let resolution = resolved.resolution;
+            let resolution = &resolved.resolution;
             let file = resolution
                 .file
                 .as_ref()
                 .map(|file| (file.path.clone(), file.blob));
-            let overtaken = resolved.stamp.clone();
             let found = Found {
                 read_at: resolution.read_at,
                 file,
-                stamp: resolved.stamp,
+                stamp: resolved.stamp.clone(),
             };
             if found.file.is_some() || !mutant!("absent-read-not-recorded") {
                 self.call.found(place, found);
             }
             // Compared after it is on the list: a change either finds it there, or has raised the floor before.
-            if overtaken.is_overtaken() && !mutant!("old-bytes-handed-to-a-guest") {
+            if resolved.stamp.is_overtaken() && !mutant!("old-bytes-handed-to-a-guest") {
                 continue;
             }
-            let Some(file) = resolution.file else {
+            let Some(file) = &resolution.file else {
                 return Ok(Err(ReadFailure::NotFound));
             };
             if file.size > self.reader.0.limits.max_file_bytes as u64 {

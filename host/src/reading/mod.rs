@@ -14,9 +14,10 @@ mod module;
 mod resolve;
 mod stored;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use hyper::HeaderMap;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -57,7 +58,12 @@ pub struct ReadLimits {
     pub generation_wait: Duration,
     /// Longest wait for one statement.
     pub database_timeout: Duration,
+    /// Look-ups of requests at one time.
+    pub lookups: usize,
 }
+
+/// Headers that whoever answers with a cached value has made for it: they last as long as the value.
+pub type Prepared = Arc<OnceLock<HeaderMap>>;
 
 /// Answers reads. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -72,8 +78,8 @@ struct Inner {
     plugins: Plugins,
     calls: Arc<Calls>,
     limits: ReadLimits,
-    paths: ByteCache<LocalPath, Resolved>,
-    path_flights: Flights<ResolveKey, Result<Resolved, DatabaseError>>,
+    paths: ByteCache<LocalPath, Arc<Resolved>>,
+    path_flights: Flights<ResolveKey, Result<Arc<Resolved>, DatabaseError>>,
     blobs: ByteCache<BlobHash, Blob>,
     blob_flights: Flights<BlobHash, Result<Option<Blob>, DatabaseError>>,
     settings: ByteCache<BlobHash, resolve::Settings>,
@@ -82,6 +88,9 @@ struct Inner {
     module_flights: Flights<DeriveKey, Result<Derived, Interruption>>,
     tasks: TaskTracker,
     storing: Arc<Semaphore>,
+    /// A turn for each look-up of a request that may still be turned away. Connections are left for calls that have been
+    /// admitted, and for writers: they must not wait behind those for whom there is no room.
+    lookups: Semaphore,
 }
 
 /// Who reads, and since when.
@@ -236,6 +245,7 @@ impl Reader {
             modules: ByteCache::new(bytes / 2),
             module_flights: Flights::new(runtime),
             tasks: TaskTracker::new(),
+            lookups: Semaphore::new(parts.limits.lookups.max(1)),
             storing: Arc::new(Semaphore::new(derivations::STORING)),
             database: parts.database,
             hub: parts.hub,

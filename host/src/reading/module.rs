@@ -1,9 +1,9 @@
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::derive::{DeriveKey, Derived};
 use super::resolve::Resolved;
 use super::stored::said;
-use super::{Asked, Failure, Interruption, Made, Origin, Read, ReadError, Reader};
+use super::{Asked, Failure, Interruption, Made, Origin, Prepared, Read, ReadError, Reader};
 use crate::cache::Weigh;
 use crate::changes::Freshness;
 use crate::database::FileRow;
@@ -19,6 +19,8 @@ pub struct Module {
     pub made: Arc<Made>,
     /// The realm's settings.
     pub settings: Arc<RealmSettings>,
+    /// Headers for the file as it is stored.
+    pub prepared: Prepared,
 }
 
 /// How often a look and a cached output of different generations are looked at again.
@@ -60,8 +62,8 @@ impl Reader {
         path: &LocalPath,
     ) -> Result<Read<Module>, ReadError> {
         let applied = realm.tracker.applied();
-        let (resolved, origin) = self.resolve(realm, path).await?;
-        Ok(as_is(resolved, applied, origin))
+        let (resolved, origin) = self.look_up(realm, path).await?;
+        Ok(as_is(&resolved, applied, origin))
     }
 
     /// The file that a path means, and what its pipeline makes of it.
@@ -79,17 +81,17 @@ impl Reader {
         let applied = realm.tracker.applied();
         let (mut restarts, mut disagreements, mut spared) = (0, 0, false);
         loop {
-            let (resolved, looked) = self.resolve(realm, path).await?;
+            let (resolved, looked) = self.look_up(realm, path).await?;
             let applied = if mutant!("generation-sampled-late") {
                 realm.tracker.applied()
             } else {
                 applied
             };
             let Some(file) = resolved.resolution.file.clone() else {
-                return Ok(as_is(resolved, applied, looked));
+                return Ok(as_is(&resolved, applied, looked));
             };
             if !self.0.plugins.takes(&file.path) {
-                return Ok(as_is(resolved, applied, looked));
+                return Ok(as_is(&resolved, applied, looked));
             }
             let settings_hash = resolved.resolution.settings_hash;
             if let Some(derived) = self.known_module(realm, &file, settings_hash, asked) {
@@ -120,7 +122,7 @@ impl Reader {
             let (own, wanted, by, found) = (
                 self.clone(),
                 Arc::clone(realm),
-                resolved.clone(),
+                Arc::clone(&resolved),
                 file.clone(),
             );
             let mut waiter = self.0.module_flights.join(key, |flight| {
@@ -213,17 +215,24 @@ impl Reader {
     }
 }
 
-fn as_is(resolved: Resolved, applied: Generation, looked: Origin) -> Read<Module> {
+/// One for all: nothing is told apart by it.
+fn as_it_is() -> Arc<Made> {
+    static AS_IS: LazyLock<Arc<Made>> = LazyLock::new(|| Arc::new(Made::AsIs));
+    Arc::clone(&AS_IS)
+}
+
+fn as_is(resolved: &Resolved, applied: Generation, looked: Origin) -> Read<Module> {
     let origin = if looked == Origin::Miss && !resolved.stamp.is_current() {
         Origin::Unstored
     } else {
         looked
     };
-    let resolution = resolved.resolution;
+    let resolution = &resolved.resolution;
     let module = Module {
-        file: resolution.file,
-        made: Arc::new(Made::AsIs),
-        settings: resolution.settings,
+        file: resolution.file.clone(),
+        made: as_it_is(),
+        settings: Arc::clone(&resolution.settings),
+        prepared: Arc::clone(&resolved.prepared),
     };
     Read {
         value: module,
@@ -249,6 +258,7 @@ fn answer(
         file: Some(file),
         made: derived.made,
         settings: Arc::clone(&resolved.resolution.settings),
+        prepared: Arc::clone(&resolved.prepared),
     };
     Read {
         value: module,

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use tracing::warn;
 
-use super::{Origin, ReadError, Reader};
+use super::{Origin, Prepared, ReadError, Reader};
 use crate::cache::{Stamp, Weigh};
 use crate::database::{DatabaseError, FileRow, bounded};
 use crate::realm::{BlobHash, Generation, LocalPath, RealmId, RealmSettings, SETTINGS_FILE};
@@ -27,11 +27,16 @@ pub struct Resolution {
 pub(crate) struct Resolved {
     pub(crate) resolution: Resolution,
     pub(crate) stamp: Stamp,
+    pub(crate) prepared: Prepared,
 }
 
-impl Weigh for Resolved {
+/// What prepared headers take, at most about.
+const PREPARED: usize = 1024;
+
+impl Weigh for Arc<Resolved> {
     fn weight(&self) -> usize {
-        size_of::<Self>()
+        size_of::<Resolved>()
+            + PREPARED
             + self.stamp.weight()
             + self
                 .resolution
@@ -63,7 +68,7 @@ impl Reader {
         &self,
         realm: &Arc<Mounted>,
         path: &LocalPath,
-    ) -> Result<(Resolved, Origin), ReadError> {
+    ) -> Result<(Arc<Resolved>, Origin), ReadError> {
         if let Some(known) = self.known(realm, path) {
             return Ok((known, Origin::Hit));
         }
@@ -96,12 +101,25 @@ impl Reader {
         Ok((resolved?, Origin::Miss))
     }
 
+    /// The same for a request, which takes its turn among those that have to ask the database.
+    pub(crate) async fn look_up(
+        &self,
+        realm: &Arc<Mounted>,
+        path: &LocalPath,
+    ) -> Result<(Arc<Resolved>, Origin), ReadError> {
+        if let Some(known) = self.known(realm, path) {
+            return Ok((known, Origin::Hit));
+        }
+        let _turn = self.0.lookups.acquire().await;
+        self.resolve(realm, path).await
+    }
+
     /// The same for many paths, in as few statements as there can be, all of one generation unless cached.
     pub(crate) async fn resolve_all(
         &self,
         realm: &Arc<Mounted>,
         paths: &[LocalPath],
-    ) -> Result<HashMap<LocalPath, Resolved>, ReadError> {
+    ) -> Result<HashMap<LocalPath, Arc<Resolved>>, ReadError> {
         let mut all = HashMap::with_capacity(paths.len());
         let mut missing = Vec::new();
         for path in paths {
@@ -121,21 +139,21 @@ impl Reader {
         Ok(all)
     }
 
-    fn known(&self, realm: &Mounted, path: &LocalPath) -> Option<Resolved> {
+    fn known(&self, realm: &Mounted, path: &LocalPath) -> Option<Arc<Resolved>> {
         let known = self.0.paths.get(realm.id, path)?;
         let fits = known.stamp.is_of(&realm.floors) && known.stamp.is_current();
-        fits.then(|| (*known).clone())
+        fits.then(|| Arc::clone(&known))
     }
 
-    fn keep(&self, realm: &Mounted, path: LocalPath, resolved: &Resolved) {
-        self.0.paths.insert(realm.id, path, resolved.clone());
+    fn keep(&self, realm: &Mounted, path: LocalPath, resolved: &Arc<Resolved>) {
+        self.0.paths.insert(realm.id, path, Arc::clone(resolved));
     }
 
     async fn look(
         &self,
         realm: &Mounted,
         paths: &[LocalPath],
-    ) -> Result<HashMap<LocalPath, Resolved>, DatabaseError> {
+    ) -> Result<HashMap<LocalPath, Arc<Resolved>>, DatabaseError> {
         let gone = || DatabaseError::Unavailable(format!("{} is gone", realm.url));
         // The extensions to try come from the settings, and the settings in force from the same statement as the files:
         // a first guess is put right when they differ.
@@ -185,7 +203,12 @@ impl Reader {
                             settings_hash,
                             read_at: looked.generation,
                         };
-                        (path.clone(), Resolved { resolution, stamp })
+                        let looked = Resolved {
+                            resolution,
+                            stamp,
+                            prepared: Prepared::default(),
+                        };
+                        (path.clone(), Arc::new(looked))
                     });
             return Ok(resolved.collect());
         }

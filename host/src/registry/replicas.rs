@@ -45,6 +45,8 @@ impl std::fmt::Debug for Replicas {
     }
 }
 
+/// How often those that went without a word are taken away.
+const TICKS_BETWEEN_PRUNING: u64 = 100;
 /// A replica that has said nothing for so long is forgotten.
 const FORGOTTEN: Duration = Duration::from_secs(3600);
 
@@ -72,8 +74,12 @@ impl Replicas {
     pub async fn keep(self, interval: Duration) {
         let mut ticks = tokio::time::interval(interval);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
+        for number in 0_u64.. {
             ticks.tick().await;
+            if number.is_multiple_of(TICKS_BETWEEN_PRUNING) {
+                // Those that went without a word.
+                self.forget("").await;
+            }
             let checks = Value::from(as_json(&self.checks())).to_string();
             let version = env!("CARGO_PKG_VERSION");
             let told = self
@@ -87,9 +93,13 @@ impl Replicas {
 
     /// Leaves the cluster.
     pub async fn leave(&self) {
-        let left = self.database.forget_replicas(&self.id, FORGOTTEN);
+        self.forget(&self.id).await;
+    }
+
+    async fn forget(&self, id: &str) {
+        let left = self.database.forget_replicas(id, FORGOTTEN);
         if let Err(error) = bounded(self.timeout, "forget_replicas", left).await {
-            debug!(%error, "the other replicas will notice by themselves that this one has gone");
+            debug!(%error, "replicas that have gone could not be taken away");
         }
     }
 

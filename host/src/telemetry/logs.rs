@@ -62,14 +62,13 @@ pub fn start(logging: &Logging) -> anyhow::Result<Running> {
         .as_deref()
         .map(|collector| traces::provider(collector, logging.ratio))
         .transpose()?;
-    let spans = provider.as_ref().map(|provider| {
+    // Each layer has a filter, so that spans which nobody wants cost nothing: one without would want them all.
+    let mut layers = vec![lines.with_filter(filter).boxed()];
+    layers.extend(provider.as_ref().map(|provider| {
         let only = Targets::new().with_target(TRACE, LevelFilter::INFO);
-        traces::layer(provider).with_filter(only)
-    });
+        traces::layer(provider).with_filter(only).boxed()
+    }));
     // A second host in one process (a test) keeps the first one's.
-    let _ = tracing_subscriber::registry()
-        .with(lines.with_filter(filter))
-        .with(spans)
-        .try_init();
+    let _ = tracing_subscriber::registry().with(layers).try_init();
     Ok(Running(provider))
 }
