@@ -417,14 +417,30 @@ fn checks(config: &Config, core: &Core, listening: Option<Listening>) -> Checks 
             );
             ("run-out", detail)
         };
-        let mut checks = vec![Check {
+        let unanswered = hub.last_poll(now);
+        let answers = unanswered <= lease;
+        let detail_of_it = if answers {
+            "it answers"
+        } else {
+            "it does not answer: what is cached is served and said to be stale, up to `stale-limit`"
+        };
+        let database = Check {
+            name: "database",
+            required: true,
+            good: answers,
+            state: if answers { "answers" } else { "away" },
+            age: unanswered,
+            detail: detail_of_it.to_owned(),
+        };
+        let lease = Check {
             name: "lease",
             required: true,
             good: expired == 0,
             state,
             age: hub.oldest_lease(now),
             detail,
-        }];
+        };
+        let mut checks = vec![database, lease];
         let Some(listening) = &listening else {
             return checks;
         };

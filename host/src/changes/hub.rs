@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::RwLock;
@@ -37,6 +37,8 @@ pub struct Hub {
     trackers: RwLock<HashMap<RealmId, Arc<Tracker>>>,
     urls: RwLock<HashMap<String, Arc<Tracker>>>,
     subscribers: RwLock<Vec<Arc<dyn Subscriber>>>,
+    /// When the last poll was sent that has been answered.
+    polled: AtomicU64,
     /// Longest wait for one statement.
     timeout: Duration,
     /// What this replica announces.
@@ -60,6 +62,7 @@ impl Hub {
             trackers: RwLock::default(),
             urls: RwLock::default(),
             subscribers: RwLock::default(),
+            polled: AtomicU64::new(BootTime::now().as_nanos()),
             timeout,
             announcer,
         }
@@ -119,6 +122,17 @@ impl Hub {
             self.database.generations(realms),
         )
         .await
+    }
+
+    /// The lease's poll that was sent at `sent` has been answered.
+    pub(super) fn answered(&self, sent: BootTime) {
+        self.polled.fetch_max(sent.as_nanos(), Ordering::SeqCst);
+    }
+
+    /// How long before `now` the last poll was sent that the database has answered.
+    #[must_use]
+    pub fn last_poll(&self, now: BootTime) -> Duration {
+        now.since(BootTime::from_nanos(self.polled.load(Ordering::SeqCst)))
     }
 
     /// How many realms' leases have run out.

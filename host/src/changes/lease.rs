@@ -1,7 +1,8 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::{BootTime, Hub};
 use crate::database::DatabaseError;
@@ -24,6 +25,7 @@ pub async fn keep(hub: Arc<Hub>, lease: Duration, registry: impl Fn() -> Generat
 
 async fn poll(hub: &Hub, registry: &(impl Fn() -> Generation + Send)) -> Result<(), DatabaseError> {
     let trackers = hub.tracked();
+    let applied: Vec<_> = trackers.iter().map(|tracker| tracker.applied()).collect();
     let realms: Vec<_> = trackers.iter().map(|tracker| tracker.realm).collect();
     // The lease runs from before the statement was sent: what commits while it travels is not covered.
     let mut sent = BootTime::now();
@@ -37,16 +39,24 @@ async fn poll(hub: &Hub, registry: &(impl Fn() -> Generation + Send)) -> Result<
     if mutant!("lease-from-the-answer") {
         sent = BootTime::now();
     }
+    hub.answered(sent);
     if found.registry != registry() && !mutant!("registry-without-a-lease") {
         hub.tell_registry();
     }
-    for tracker in trackers {
-        match found
-            .realms
-            .iter()
-            .find(|(realm, _)| *realm == tracker.realm)
-        {
-            Some((_, generation)) if *generation <= tracker.applied() => tracker.verify(sent),
+    let found: HashMap<_, _> = found.realms.into_iter().collect();
+    for (tracker, applied) in trackers.into_iter().zip(applied) {
+        match found.get(&tracker.realm) {
+            // Less than what had been applied before it was asked: the database is an older one, restored or failed over
+            // to, and caches hold what it has lost. The registry mounts the realm anew.
+            Some(generation) if *generation < applied && !mutant!("restored-database-trusted") => {
+                warn!(
+                    realm = tracker.realm.0,
+                    generation, applied, "the database has gone back: starting over"
+                );
+                tracker.gone.cancel();
+                hub.tell_registry();
+            }
+            Some(generation) if *generation <= tracker.applied() => tracker.verify(sent),
             Some(_) => hub.catch_up(&tracker).await?,
             // Deleted: the registry's change has been told of above.
             None => hub.tell_registry(),

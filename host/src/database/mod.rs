@@ -113,6 +113,16 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(options.connections)
             .acquire_timeout(options.timeout)
+            // A connection that was in use a moment ago is most likely there, and a question is a round trip.
+            .test_before_acquire(false)
+            .before_acquire(move |connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for > FRESH {
+                        answered(limit, connection.ping()).await?;
+                    }
+                    Ok(true)
+                })
+            })
             // The pool asks whoever comes back for a sign of life, and would wait for it for ever.
             .after_release(move |connection, _| {
                 Box::pin(async move {
@@ -268,6 +278,9 @@ pub async fn observed<T, E>(
     .record(begun.elapsed().as_secs_f64());
     done
 }
+
+/// How long an idle connection is taken to be alive without a question.
+const FRESH: Duration = Duration::from_millis(500);
 
 /// How much longer than the server itself gives a statement its answer is waited for: the server's error says more.
 const GRACE: Duration = Duration::from_secs(1);

@@ -89,6 +89,11 @@ fn render(app: &App, metrics: &Metrics) -> Response {
             }
         }
     }
+    for plugin in app.0.reader.plugins().all() {
+        let (running, waiting) = plugin.admission.load();
+        metrics::gauge!("realm_plugin_running", "plugin" => plugin.label()).set(running as f64);
+        metrics::gauge!("realm_plugin_waiting", "plugin" => plugin.label()).set(waiting as f64);
+    }
     let announcing = app.0.reader.hub().announcer.state();
     metrics::gauge!("realm_announcements_waiting").set(announcing.waiting as f64);
     metrics::gauge!("realm_realms_mounted").set(app.0.registry.mounted() as f64);

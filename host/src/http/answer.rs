@@ -1,3 +1,4 @@
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::response::Response;
@@ -17,6 +18,12 @@ use crate::config::Coding;
 use crate::reading::{Origin, Prepared, Read, Served};
 use crate::realm::RealmSettings;
 use crate::registry::Mounted;
+
+/// Answers about content, by where they came from. The handles are made once: this is counted with every answer.
+static ANSWERS: LazyLock<[metrics::Counter; 4]> = LazyLock::new(|| {
+    let from = |origin| metrics::counter!("realm_answers_total", "from" => origin);
+    ["stale", "hit", "derivation", "miss"].map(from)
+});
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
@@ -58,6 +65,13 @@ impl<'a> About<'a> {
     }
 
     fn cache_status(&self) -> HeaderValue {
+        ANSWERS[match (self.served, self.origin) {
+            (Served::Stale(_), _) => 0,
+            (_, Origin::Hit) => 1,
+            (_, Origin::Derivation) => 2,
+            (_, Origin::Miss | Origin::Unstored) => 3,
+        }]
+        .increment(1);
         match (self.served, self.origin) {
             (Served::Stale(age), _) => {
                 header(&format!("realm; hit; ttl=-{}; detail=lease", age.as_secs()))

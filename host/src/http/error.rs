@@ -163,6 +163,14 @@ fn from_diagnostic(status: StatusCode, diagnostic: &Diagnostic, plugin: Option<&
 
 /// A problem as a response.
 pub(super) fn respond(problem: &Problem) -> Response {
+    if problem.status.is_server_error()
+        && let Some(code) = problem
+            .errors
+            .first()
+            .and_then(|error| error["code"].as_str())
+    {
+        metrics::counter!("realm_errors_total", "code" => code.to_owned()).increment(1);
+    }
     let body = json!({ "errors": problem.errors }).to_string();
     let mut response = Response::new(body.into());
     *response.status_mut() = problem.status;

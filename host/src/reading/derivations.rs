@@ -59,7 +59,8 @@ impl Run<'_> {
 
     /// The newest one in the database that holds in this realm, now.
     async fn load(&mut self, key: BlobHash) -> Result<Option<Arc<Stored>>, Interruption> {
-        let _turn = self.reader.0.lookups.acquire().await;
+        let reader = self.reader;
+        let _turn = reader.turn().await?;
         let database = self.reader.0.database.clone();
         let limit = self.reader.0.limits.database_timeout;
         let rows = database.derivations(key, self.realm.id);

@@ -236,13 +236,14 @@ impl Reader {
         let runtime = Handle::current();
         let bytes = parts.limits.cache_bytes;
         Self(Arc::new(Inner {
+            // With a tenth that is HTTP's, for coded bodies, all of it.
             paths: ByteCache::new(bytes / 10),
             path_flights: Flights::new(runtime.clone()),
             blobs: ByteCache::new(bytes * 3 / 10),
             blob_flights: Flights::new(runtime.clone()),
             settings: ByteCache::new(bytes / 20),
             stored: ByteCache::new(bytes / 20),
-            modules: ByteCache::new(bytes / 2),
+            modules: ByteCache::new(bytes * 2 / 5),
             module_flights: Flights::new(runtime),
             tasks: TaskTracker::new(),
             lookups: Semaphore::new(parts.limits.lookups.max(1)),

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tokio::sync::SemaphorePermit;
 use tracing::warn;
 
 use super::{Origin, Prepared, ReadError, Reader};
@@ -110,8 +111,18 @@ impl Reader {
         if let Some(known) = self.known(realm, path) {
             return Ok((known, Origin::Hit));
         }
-        let _turn = self.0.lookups.acquire().await;
+        let _turn = self.turn().await?;
         self.resolve(realm, path).await
+    }
+
+    /// A turn to ask the database for a request that may still be turned away.
+    pub(crate) async fn turn(&self) -> Result<SemaphorePermit<'_>, DatabaseError> {
+        let turn = self.0.lookups.acquire();
+        let busy = || DatabaseError::Unavailable("too many look-ups wait for it".to_owned());
+        match tokio::time::timeout(self.0.limits.database_timeout, turn).await {
+            Ok(Ok(turn)) => Ok(turn),
+            _ => Err(busy()),
+        }
     }
 
     /// The same for many paths, in as few statements as there can be, all of one generation unless cached.

@@ -51,6 +51,14 @@ struct Known {
     mounted: OnceLock<Arc<Mounted>>,
 }
 
+impl Known {
+    /// Whether its mount was found to be of a database that has gone back.
+    fn is_over(&self) -> bool {
+        let mounted = self.mounted.get();
+        mounted.is_some_and(|mounted| mounted.tracker.gone.is_cancelled())
+    }
+}
+
 #[derive(Debug, Default)]
 struct Snapshot {
     generation: Generation,
@@ -109,7 +117,8 @@ impl Registry {
             let same = old
                 .realms
                 .get(row.url.as_str())
-                .filter(|known| known.row.id == row.id && known.row.kind == row.kind);
+                .filter(|known| known.row.id == row.id && known.row.kind == row.kind)
+                .filter(|known| !known.is_over());
             let known = match same {
                 Some(known) => Arc::clone(known),
                 None => Arc::new(Known {

@@ -73,6 +73,19 @@ fn describe() {
         "realm_guest_memory_bytes",
         "The most linear memory that a guest call had."
     );
+    counter!(
+        "realm_answers_total",
+        "Answers about content, by where they came from: hit, derivation, miss, or stale."
+    );
+    counter!(
+        "realm_errors_total",
+        "Answers of 500 and above, by the code of their error."
+    );
+    gauge!("realm_plugin_running", "Calls that run, by plugin.");
+    gauge!(
+        "realm_plugin_waiting",
+        "Calls that wait for their turn, by plugin."
+    );
     gauge!("realm_cache_bytes", "Bytes held, by cache.");
     gauge!("realm_cache_entries", "Entries held, by cache.");
     gauge!(
