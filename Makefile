@@ -25,7 +25,8 @@ guests: setup
 test: plugins guests
 	scripts/install-test-tools
 	cargo test --workspace
-	cargo build -p realm-tests --bin realm-under-test
+	scripts/mutants
+	node tests/http/walk.mjs --realm-binary $(target)/debug/realm-under-test
 	node tests/corpus/run.mjs --subset --realm-binary $(target)/debug/realm-under-test
 
 # Every guard is taken away in turn, and a named test must fail.
