@@ -1,19 +1,19 @@
 //! Puts a host together and runs it: database, engine, plugins, what learns of changes, the sockets; and takes it down in
 //! an order that loses nothing.
 
+mod checks;
+mod data_folder;
+
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
-use crate::changes::{
-    Announcer, BootTime, Hub, ListenerState, Listening, keep_lease, listen, require_delivery,
-};
+use crate::changes::{Announcer, Hub, keep_lease, listen, require_delivery};
 use crate::config::{Config, ConfigError};
 use crate::database::{ConnectOptions, Database};
 use crate::http::{self, App, Stop};
@@ -21,21 +21,13 @@ use crate::lifecycle::{Lifecycle, WriteLimits};
 use crate::plugins::{Calls, EngineOptions, Plugin, PluginEngine, Plugins};
 use crate::reading::{Parts, ReadLimits, Reader};
 use crate::realm::{LocalPath, RealmUrl};
-use crate::registry::{Check, Checks, Registry, Replicas};
+use crate::registry::{Registry, Replicas};
 use crate::telemetry::Metrics;
 
-include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+use self::checks::checks;
+pub use self::data_folder::{Address, DataFolder};
 
-/// Where the running host of a data folder is, for commands that look for it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Address {
-    /// Of the public socket.
-    pub url: String,
-    /// Of the admin socket.
-    pub admin: Option<String>,
-    /// The process.
-    pub pid: u32,
-}
+include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
 /// What every host and every command without one is made of.
 #[derive(Debug)]
@@ -100,65 +92,6 @@ pub async fn connect(config: &Config) -> anyhow::Result<Database> {
         timeout: config.database_timeout,
     };
     Ok(Database::connect(&options).await?)
-}
-
-/// Holds a data folder: one server at a time has an embedded database.
-#[derive(Debug)]
-pub struct DataFolder {
-    folder: PathBuf,
-    lock: Option<std::fs::File>,
-}
-
-impl DataFolder {
-    /// Takes the folder. Where the database is a Postgres, a second host may share it, and is just not found by it.
-    ///
-    /// # Errors
-    /// When the folder cannot be used, or another process has the embedded database in it.
-    pub fn take(config: &Config) -> anyhow::Result<Self> {
-        let folder = config.data_dir.clone();
-        std::fs::create_dir_all(&folder)
-            .with_context(|| format!("creating {}", folder.display()))?;
-        let path = folder.join("host.lock");
-        let file = std::fs::File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .with_context(|| format!("opening {}", path.display()))?;
-        let locked =
-            rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok();
-        if !locked && config.database_url.is_none() {
-            bail!(
-                "{}: another host has this data folder; stop it, or give this one a `--data-dir` of its own",
-                folder.display()
-            );
-        }
-        Ok(Self {
-            folder,
-            lock: locked.then_some(file),
-        })
-    }
-
-    /// The host that runs on a folder.
-    #[must_use]
-    pub fn running(folder: &Path) -> Option<Address> {
-        serde_json::from_slice(&std::fs::read(folder.join("host.json")).ok()?).ok()
-    }
-
-    fn publish(&self, address: &Address) -> anyhow::Result<()> {
-        if self.lock.is_some() {
-            std::fs::write(self.folder.join("host.json"), serde_json::to_vec(address)?)?;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for DataFolder {
-    fn drop(&mut self) {
-        if self.lock.is_some() {
-            let _ = std::fs::remove_file(self.folder.join("host.json"));
-        }
-    }
 }
 
 /// What to serve.
@@ -397,89 +330,4 @@ fn spawn_keepers(config: &Config, core: &Core) {
             tokio::time::sleep(Duration::from_secs(3600)).await;
         }
     });
-}
-
-/// What is to be known of this host's health. It can serve while every lease holds; whether notifications arrive and are
-/// sent decides how soon it and its peers learn of changes.
-fn checks(config: &Config, core: &Core, listening: Option<Listening>) -> Checks {
-    let (hub, lease) = (Arc::clone(&core.hub), config.lease);
-    Arc::new(move || {
-        let now = BootTime::now();
-        let expired = hub.expired(now, lease);
-        let (state, detail) = if expired == 0 {
-            (
-                "holds",
-                "every mounted realm is known to be current".to_owned(),
-            )
-        } else {
-            let detail = format!(
-                "it has run out for {expired} realms: the database cannot be asked; see that it answers"
-            );
-            ("run-out", detail)
-        };
-        let unanswered = hub.last_poll(now);
-        let answers = unanswered <= lease;
-        let detail_of_it = if answers {
-            "it answers"
-        } else {
-            "it does not answer: what is cached is served and said to be stale, up to `stale-limit`"
-        };
-        let database = Check {
-            name: "database",
-            required: true,
-            good: answers,
-            state: if answers { "answers" } else { "away" },
-            age: unanswered,
-            detail: detail_of_it.to_owned(),
-        };
-        let lease = Check {
-            name: "lease",
-            required: true,
-            good: expired == 0,
-            state,
-            age: hub.oldest_lease(now),
-            detail,
-        };
-        let mut checks = vec![database, lease];
-        let Some(listening) = &listening else {
-            return checks;
-        };
-        let (state, since) = listening.state();
-        let live = state == ListenerState::Live;
-        let detail = if live {
-            "notifications arrive"
-        } else {
-            "notifications do not arrive: changes of other replicas are seen by the lease's poll only"
-        };
-        checks.push(Check {
-            name: "listener",
-            required: false,
-            good: live,
-            state: state.as_str(),
-            age: since.elapsed(),
-            detail: detail.to_owned(),
-        });
-        let announcing = hub.announcer.state();
-        let detail = if announcing.failing {
-            format!(
-                "{} announcements cannot be sent: other replicas see changes by their lease's poll only",
-                announcing.waiting
-            )
-        } else {
-            "what is committed is announced".to_owned()
-        };
-        checks.push(Check {
-            name: "announcer",
-            required: false,
-            good: !announcing.failing,
-            state: if announcing.failing {
-                "failing"
-            } else {
-                "working"
-            },
-            age: announcing.since.elapsed(),
-            detail,
-        });
-        checks
-    })
 }

@@ -142,6 +142,13 @@ async fn run(
                     if mutant!("announcement-lost-with-its-connection") {
                         waiting.clear();
                     }
+                    // What comes meanwhile is bounded as well.
+                    while let Ok(job) = jobs.try_recv() {
+                        match job {
+                            Job::Send(announcements) => waiting.extend(announcements),
+                            Job::Flush(done) => flushed.push(done),
+                        }
+                    }
                     waiting.truncate(MOST_WAITING);
                     tell(waiting.len(), true);
                     tokio::time::sleep(RETRY).await;

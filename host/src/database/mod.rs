@@ -107,8 +107,14 @@ impl Database {
     }
 
     async fn connect_postgres(url: &str, options: &ConnectOptions) -> Result<Self, DatabaseError> {
-        let connect = postgres_options(url)?
-            .options([("statement_timeout", options.timeout.as_millis().to_string())]);
+        let connect = postgres_options(url)?.options([
+            ("statement_timeout", options.timeout.as_millis().to_string()),
+            // A host that is stopped in the middle of a write must not hold its realm's lock for as long.
+            (
+                "idle_in_transaction_session_timeout",
+                (2 * options.timeout).as_millis().to_string(),
+            ),
+        ]);
         let limit = options.timeout;
         let pool = PgPoolOptions::new()
             .max_connections(options.connections)
