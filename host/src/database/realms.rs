@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Database, DatabaseError, GRACE, Transaction, answered, lock_key, now, on, within};
+use super::{Database, DatabaseError, Transaction, answered, lock_key, now, on, within};
 use crate::realm::{BlobHash, Generation, RealmId, RealmUrl};
 
 /// What a realm is made from.
@@ -155,34 +155,31 @@ impl Database {
         url: &RealmUrl,
         timeout: Duration,
     ) -> Result<Transaction, DatabaseError> {
-        let pool = match self {
-            Self::Postgres(pool) => pool,
-            Self::Sqlite(_) => {
-                return match self.begin().await {
-                    Err(DatabaseError::Unavailable(text))
-                        if text.contains("database is locked") =>
-                    {
-                        Err(DatabaseError::Locked(timeout))
-                    }
-                    other => other,
-                };
-            }
+        if let Self::Sqlite(_) = self {
+            return match self.begin().await {
+                Err(DatabaseError::Unavailable(text)) if text.contains("database is locked") => {
+                    Err(DatabaseError::Locked(timeout))
+                }
+                other => other,
+            };
+        }
+        let mut transaction = self.begin().await?;
+        let Transaction::Postgres(postgres, limit) = &mut transaction else {
+            return Ok(transaction);
         };
         // One message. The wait for the lock has its own bound; the statements after it have the connection's again.
-        let begin = if mutant!("written-without-the-lock") {
-            "BEGIN".to_owned()
-        } else {
-            format!(
-                "BEGIN; SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock({});
-                 SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout TO DEFAULT",
-                timeout.as_millis(),
-                lock_key(url.as_str())
-            )
-        };
-        let limit = pool.options().get_acquire_timeout();
-        let begun = pool.begin_with(sqlx::AssertSqlSafe(begin));
-        match answered(timeout + limit * 2, begun).await {
-            Ok(transaction) => Ok(Transaction::Postgres(transaction, limit + GRACE)),
+        let lock = format!(
+            "SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock({});
+             SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout TO DEFAULT",
+            timeout.as_millis(),
+            lock_key(url.as_str())
+        );
+        if mutant!("written-without-the-lock") {
+            return Ok(transaction);
+        }
+        let lock = sqlx::raw_sql(sqlx::AssertSqlSafe(lock)).execute(&mut **postgres);
+        match answered(timeout + *limit, lock).await {
+            Ok(_) => Ok(transaction),
             Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("55P03") => {
                 Err(DatabaseError::Locked(timeout))
             }
