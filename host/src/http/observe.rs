@@ -6,6 +6,7 @@ use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue, USER_AGENT, X_CONTENT_TYPE_OPTIONS};
 use hyper::{Method, Request};
+use parking_lot::RwLock;
 use tracing::Instrument;
 use tracing::instrument::Instrumented;
 
@@ -127,18 +128,21 @@ impl Observer {
 /// made once: a look-up by labels for every request would cost more than the request.
 #[derive(Debug)]
 struct Meters {
-    durations: parking_lot::RwLock<Vec<((Method, u16), Arc<metrics::Histogram>)>>,
+    durations: RwLock<Vec<Meter>>,
 }
+
+/// The durations of one method's answers with one status.
+type Meter = ((Method, u16), Arc<metrics::Histogram>);
 
 impl Meters {
     fn new() -> Self {
         Self {
-            durations: parking_lot::RwLock::default(),
+            durations: RwLock::default(),
         }
     }
 
     fn count(&self, method: &Method, status: u16, took: std::time::Duration) {
-        let known = |all: &[((Method, u16), Arc<metrics::Histogram>)]| {
+        let known = |all: &[Meter]| {
             let mut all = all.iter();
             all.find(|((of, at), _)| *at == status && of == method)
                 .map(|(_, histogram)| Arc::clone(histogram))

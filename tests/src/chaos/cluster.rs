@@ -60,7 +60,7 @@ impl Cluster {
             eventually("the realm is known", || async {
                 let host = self.host(host);
                 let answer = host.get(&format!("{realm}nothing.txt")).await;
-                (answer.header("realm-generation") != "").then_some(())
+                (!answer.header("realm-generation").is_empty()).then_some(())
             })
             .await;
         }

@@ -85,10 +85,10 @@ impl Scene {
         }
         let mut load = Load::new(&hosts);
         load.write().await.expect("an answer");
-        for number in 0..hosts.len() {
+        for (number, host) in hosts.iter().enumerate() {
             eventually("a hit", || async {
                 let hit = matches!(load.read(number).await, Outcome::Body(1, None));
-                let ready = look(&hosts[number]).await?.is_empty();
+                let ready = look(host).await?.is_empty();
                 (hit && ready).then_some(())
             })
             .await;
