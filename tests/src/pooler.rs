@@ -1,10 +1,10 @@
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::postgres::{find, give_away, unprivileged};
+use crate::postgres::{find, free_port, give_away, unprivileged};
 
 /// A PgBouncer before a Postgres, in a temporary folder, on a free port.
 #[derive(Debug)]
@@ -27,10 +27,7 @@ impl Pooler {
             .tempdir()
             .expect("a temporary folder");
         give_away(folder.path());
-        let port = TcpListener::bind("127.0.0.1:0")
-            .and_then(|socket| socket.local_addr())
-            .expect("a free port")
-            .port();
+        let port = free_port();
         let (_, server) = url.rsplit_once(':').expect("a port");
         let (server, database) = server.split_once('/').expect("a database");
         // The two parameters are what every client of this kind sends, and what a pooler's guide says to let pass.

@@ -54,10 +54,7 @@ impl Postgres {
             .tempdir()
             .expect("a temporary folder");
         give_away(folder.path());
-        let port = TcpListener::bind("127.0.0.1:0")
-            .and_then(|socket| socket.local_addr())
-            .expect("a free port")
-            .port();
+        let port = free_port();
         let _guard = guard(&folder);
         let mut postgres = Self {
             folder,
@@ -197,6 +194,14 @@ impl Drop for Postgres {
             let _ = server.wait();
         }
     }
+}
+
+/// A port that nobody has at this moment.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|socket| socket.local_addr())
+        .expect("a free port")
+        .port()
 }
 
 /// Gives a folder to the user that servers run as.

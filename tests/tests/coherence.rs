@@ -479,7 +479,12 @@ async fn concurrent_writers_leave_no_gap_and_every_commit_is_announced() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_lock_that_somebody_else_holds_is_a_clear_error() {
-    let (a, _b, url) = pair(|options| options.with("lock-timeout", "200ms")).await;
+    // One connection: whoever comes next gets the one on which the lock was refused.
+    let options = |options: HostOptions| {
+        let options = options.with("lock-timeout", "200ms");
+        options.with("database-connections", "1")
+    };
+    let (a, _b, url) = pair(options).await;
     let mut client = PgConnection::connect(&url).await.unwrap();
     // The reference system's key: the first 8 bytes of the URL's SHA-256.
     let key = "('x' || left(encode(sha256(convert_to($1, 'UTF8')), 'hex'), 16))::bit(64)::bigint";
@@ -497,6 +502,8 @@ async fn a_write_lock_that_somebody_else_holds_is_a_clear_error() {
         refused.text()
     );
     assert_eq!(refused.header("retry-after"), "1");
+    let read = a.get("/r/not-there.txt").await;
+    assert_eq!(read.status, 404, "{}", read.text());
     drop(client);
     eventually("the lock is free", || async {
         (a.send(a.request("PUT", "/r/a.txt").body("x")).await.status == 201).then_some(())
