@@ -75,21 +75,21 @@ pub(super) const TARGETS: &[Target] = &[
         "module",
         "mod.ts",
         false,
-        Shows::File("mod.ts", "version = "),
+        Shows::File("mod.ts", "version = \"v"),
         4,
     ),
     target(
         "module's source",
         "mod.ts",
         true,
-        Shows::File("mod.ts", "number = "),
+        Shows::File("mod.ts", "string = \"v"),
         2,
     ),
     target(
         "module that an alias may mean",
         "mod.js",
         false,
-        Shows::File("mod.js", "version = "),
+        Shows::File("mod.js", "version = \"v"),
         1,
     ),
     target("alias", "mod", false, Shows::Alias, 5),
@@ -117,11 +117,12 @@ pub(super) const TARGETS: &[Target] = &[
     ),
 ];
 
-/// What a file says that has `value`.
+/// What a file says that has `value`. A module says it as text: a printer of JavaScript writes the
+/// number 1000 as `1e3`.
 pub(super) fn content(file: FileName, value: Value) -> String {
     match file {
-        "mod.ts" => format!("export const version: number = {value};\n"),
-        "mod.js" => format!("export const version = {value};\n"),
+        "mod.ts" => format!("export const version: string = \"v{value}\";\n"),
+        "mod.js" => format!("export const version = \"v{value}\";\n"),
         "sheet.scss" => format!("@use 'theme';\na {{ width: theme.$c; height: {value}px }}\n"),
         "pair.scss" => format!("@use 'both';\na {{ width: both.$c; height: {value}px }}\n"),
         "_theme.scss" | "_both.scss" => format!("$c: {value}px;\n"),
@@ -176,7 +177,7 @@ impl Target {
                 let seen = if status == 302 {
                     Seen::Present
                 } else {
-                    after(text, "version = ")?
+                    after(text, "version = \"v")?
                 };
                 match location.rsplit('/').next()? {
                     "mod.ts" => Some(vec![claim("mod.ts", seen)]),
