@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -55,4 +56,25 @@ pub async fn pass(point: &str, about: &str) {
     };
     let mut open = open;
     let _ = open.wait_for(|open| *open).await;
+}
+
+tokio::task_local! {
+    static OPERATION: (&'static str, AtomicUsize);
+}
+
+/// Runs an operation, so that each of its statements passes the gate `statement` as `<operation>:<number>;`.
+pub async fn numbered<T>(operation: &'static str, work: impl Future<Output = T>) -> T {
+    OPERATION
+        .scope((operation, AtomicUsize::new(0)), work)
+        .await
+}
+
+/// One more statement of the operation that runs.
+pub async fn statement() {
+    let about = OPERATION.try_with(|(operation, passed)| {
+        format!("{operation}:{};", passed.fetch_add(1, Ordering::SeqCst) + 1)
+    });
+    if let Ok(about) = about {
+        pass("statement", &about).await;
+    }
 }

@@ -57,7 +57,8 @@ impl Core {
             Announcer::start(config.database_url.clone(), config.database_timeout),
             config.database_timeout,
         ));
-        let registry = Registry::open(database.clone(), Arc::clone(&hub))
+        let opened = Registry::open(database.clone(), Arc::clone(&hub), config.database_timeout);
+        let registry = opened
             .await
             .context("reading the registry (`realm migrate` brings an old database up to date)")?;
         let limits = WriteLimits {
@@ -309,6 +310,7 @@ fn read_limits(config: &Config) -> ReadLimits {
         restarts: config.limits.restarts,
         generation_wait: config.generation_wait,
         database_timeout: config.database_timeout,
+        open: true,
         lookups: (config.database_connections as usize).saturating_sub(KEPT_CONNECTIONS),
     }
 }

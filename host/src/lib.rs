@@ -1,7 +1,7 @@
 //! `realm`: serves realms, URL-addressed trees of files, through WebAssembly plugins, coherent over one database.
 //!
 //! Arrows go down this list, never up: `cli` starts `host`; `http` answers with what `reading` and `lifecycle` do;
-//! `registry` knows the realms; `plugins` runs guests; `cache` holds bytes; `changes` learns what has changed;
+//! `registry` knows the realms; `definitions` what modules define; `plugins` runs guests; `cache` holds bytes; `changes` learns what has changed;
 //! `database` has the only SQL; `realm` says what a realm is.
 
 #[macro_use]
@@ -12,6 +12,7 @@ pub mod changes;
 pub mod cli;
 pub mod config;
 pub mod database;
+pub mod definitions;
 #[cfg(feature = "under-test")]
 pub mod gates;
 pub mod host;

@@ -22,6 +22,12 @@ impl Weigh for crate::realm::LocalPath {
     }
 }
 
+impl Weigh for Arc<str> {
+    fn weight(&self) -> usize {
+        self.len()
+    }
+}
+
 impl Weigh for crate::realm::BlobHash {
     fn weight(&self) -> usize {
         0

@@ -48,7 +48,7 @@ impl Default for Floors {
     fn default() -> Self {
         Self {
             realm: Floor::default(),
-            slots: (0..SLOTS).map(|_| Floor::default()).collect(),
+            slots: (0..=SLOTS).map(|_| Floor::default()).collect(),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
         }
     }
@@ -81,7 +81,17 @@ impl Floors {
     /// The floors of a path as they are now: to be taken before its load begins.
     #[must_use]
     pub fn mark(self: &Arc<Self>, path: &str) -> Mark {
-        let slot = self.slot(path);
+        self.mark_slot(self.slot(path))
+    }
+
+    /// The floor of the realm alone, for what no file's change touches.
+    #[must_use]
+    pub fn mark_realm(self: &Arc<Self>) -> Mark {
+        // The last slot is no path's.
+        self.mark_slot(SLOTS)
+    }
+
+    fn mark_slot(self: &Arc<Self>, slot: usize) -> Mark {
         Mark {
             slot,
             realm: self.realm.read(),

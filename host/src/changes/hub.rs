@@ -291,14 +291,29 @@ impl Hub {
         };
         let tracker = self.urls.read().get(&payload.realm).cloned()?;
         if !mutant!("payload-not-obeyed") {
-            let _applying = tracker.applying.lock();
-            self.tell(Invalidation {
-                realm: tracker.realm,
-                path: payload.path.as_ref(),
-                generation: None,
-            });
+            self.drop_unlogged(&tracker, payload.path.as_ref());
         }
         Some(tracker)
+    }
+
+    /// The realm at this URL, if this replica follows it.
+    #[must_use]
+    pub fn tracked_at(&self, url: &RealmUrl) -> Option<Arc<Tracker>> {
+        self.urls.read().get(url.as_str()).cloned()
+    }
+
+    /// Drops what this replica keeps of a realm's files, and ends the calls that have read them: no broadcast.
+    pub fn clear_local_source_caches(&self, tracker: &Tracker) {
+        self.drop_unlogged(tracker, None);
+    }
+
+    fn drop_unlogged(&self, tracker: &Tracker, path: Option<&LocalPath>) {
+        let _applying = tracker.applying.lock();
+        self.tell(Invalidation {
+            realm: tracker.realm,
+            path,
+            generation: None,
+        });
     }
 
     /// Drops everything that is kept of a realm, because nobody knows what a commit did.
@@ -306,11 +321,6 @@ impl Hub {
         if mutant!("unknown-outcome-trusted") {
             return;
         }
-        let _applying = tracker.applying.lock();
-        self.tell(Invalidation {
-            realm: tracker.realm,
-            path: None,
-            generation: None,
-        });
+        self.clear_local_source_caches(tracker);
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use crate::host::{Core, DataFolder};
-use crate::lifecycle::{Change, Condition, WriteSet};
+use crate::lifecycle::{Actor, Change, Condition, WriteSet};
 use crate::realm::{BlobHash, LocalPath, RealmUrl};
 
 /// What a command works on: a running host, or the database itself.
@@ -73,7 +73,9 @@ impl Target {
                 .await?;
             }
             Self::Direct(direct) => {
-                direct.core.lifecycle.create(url.clone(), None).await?;
+                let by = Actor::operator();
+                let made = direct.core.lifecycle.create(url.clone(), None, None, by);
+                made.await?;
             }
         }
         Ok(())
@@ -155,7 +157,7 @@ impl Target {
             Self::Direct(direct) => direct
                 .core
                 .lifecycle
-                .invalidate(&*direct.mounted(realm)?, paths.as_deref()),
+                .invalidate(&direct.mounted(realm)?.url, paths.as_deref()),
         }
         Ok(())
     }

@@ -1,12 +1,16 @@
 //! The only SQL of the host: one file per table family, Postgres and SQLite behind one type, the migrations beside it.
 //! Queries are written once wherever the two dialects agree. What a row means is decided elsewhere.
 
+mod audit;
 mod changes;
+mod definitions;
 mod derivations;
 mod error;
 mod facts;
 mod files;
 mod folders;
+mod permissions;
+mod publishing;
 mod realms;
 mod replicas;
 
@@ -23,6 +27,7 @@ use tracing::Instrument;
 
 use crate::telemetry::TRACE;
 
+pub use self::audit::AuditEntry;
 pub use self::changes::{ChangeRow, Changes};
 pub use self::derivations::{DerivationRow, NewDerivation, Part};
 pub use self::error::DatabaseError;
@@ -30,6 +35,8 @@ pub(crate) use self::error::is_queue_full;
 pub use self::facts::Facts;
 pub use self::files::{FileRow, Looked};
 pub use self::folders::FolderLock;
+pub use self::permissions::{EVERYONE, Standing};
+pub use self::publishing::{Publication, Source};
 pub use self::realms::{Generations, NewRealm, RealmKind, RealmRow, WriteTarget};
 pub use self::replicas::ReplicaRow;
 
@@ -48,6 +55,8 @@ macro_rules! within {
     ($transaction:expr, $c:ident => $body:expr) => {
         match $transaction {
             crate::database::Transaction::Postgres(transaction, limit) => {
+                #[cfg(feature = "under-test")]
+                crate::gates::statement().await;
                 let $c = &mut **transaction;
                 crate::database::answered(*limit, async { $body }).await
             }

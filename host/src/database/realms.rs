@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tracing::warn;
+
 use super::{Database, DatabaseError, Transaction, answered, lock_key, now, on, within};
 use crate::realm::{BlobHash, Generation, RealmId, RealmUrl};
 
@@ -27,7 +29,7 @@ impl RealmKind {
         }
     }
 
-    fn from_column(text: &str) -> Self {
+    pub(super) fn from_column(text: &str) -> Self {
         match text {
             "published" => Self::Published,
             "bootstrap" => Self::Bootstrap,
@@ -47,27 +49,53 @@ pub struct RealmRow {
     pub kind: RealmKind,
     /// Its change counter.
     pub generation: Generation,
-    /// Whether everyone may read it.
-    pub public_readable: bool,
     /// The folder that it follows.
     pub folder: Option<String>,
+    /// When it was made, in milliseconds since 1970: a realm that was deleted and made again is another one.
+    pub created_at: i64,
+    /// What it is published from.
+    pub source: Option<RealmUrl>,
 }
 
-type Columns = (i64, String, String, i64, bool, Option<String>);
-const COLUMNS: &str = "id, url, kind, generation, public_readable, folder";
+impl RealmRow {
+    /// Whether a realm is the one that it was, whatever has become of its files.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let identity = |row: &Self| (row.id, row.kind, row.created_at, row.source.clone());
+        identity(self) == identity(other)
+    }
+}
 
-fn row(
-    (id, url, kind, generation, public_readable, folder): Columns,
-) -> Result<RealmRow, DatabaseError> {
-    let url = RealmUrl::parse(&url)
-        .map_err(|error| DatabaseError::Refused(format!("realms.url: {error}")))?;
-    Ok(RealmRow {
+type Columns = (
+    i64,
+    String,
+    String,
+    i64,
+    Option<String>,
+    i64,
+    Option<String>,
+);
+
+/// None for a row that makes no sense: it must not keep the others from being served.
+fn row((id, url, kind, generation, folder, created_at, source): Columns) -> Option<RealmRow> {
+    let parse = |url: &str| {
+        RealmUrl::parse(url)
+            .inspect_err(|error| warn!(realm = id, %error, "a realm cannot be served"))
+            .ok()
+    };
+    let url = parse(&url)?;
+    let source = match source {
+        Some(source) => Some(parse(&source)?),
+        None => None,
+    };
+    Some(RealmRow {
         id: RealmId(id),
         url,
         kind: RealmKind::from_column(&kind),
         generation,
-        public_readable,
         folder,
+        created_at,
+        source,
     })
 }
 
@@ -91,6 +119,10 @@ pub struct WriteTarget {
     pub tree: i64,
     /// Its generation, under the lock.
     pub generation: Generation,
+    /// What it is made from.
+    pub kind: RealmKind,
+    /// Whether it is archived.
+    pub archived: bool,
     /// When its files change: now, or when it last changed if that is later. Writers' clocks differ, and a file that
     /// changes must not seem to become older.
     pub at: i64,
@@ -103,13 +135,18 @@ impl Database {
     /// When the database is away.
     pub async fn registry(&self) -> Result<(Generation, Vec<RealmRow>), DatabaseError> {
         // The counter first: a realm that comes between the two statements is seen early, never late.
-        let generation = on!(self, pool => sqlx::query_scalar("SELECT generation FROM counters WHERE name = 'registry'").fetch_one(pool).await)?;
-        let sql = live_realms();
-        let rows: Vec<Columns> = on!(self, pool => sqlx::query_as(sql).fetch_all(pool).await)?;
-        Ok((
-            generation,
-            rows.into_iter().map(row).collect::<Result<_, _>>()?,
-        ))
+        let generation = self.registry_generation().await?;
+        let rows: Vec<Columns> =
+            on!(self, pool => sqlx::query_as(LIVE_REALMS).fetch_all(pool).await)?;
+        Ok((generation, rows.into_iter().filter_map(row).collect()))
+    }
+
+    /// The registry's generation: it grows with every realm that comes, goes or becomes another.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn registry_generation(&self) -> Result<Generation, DatabaseError> {
+        Ok(on!(self, pool => sqlx::query_scalar(REGISTRY_GENERATION).fetch_one(pool).await)?)
     }
 
     /// The generations of some realms, in one statement. The registry's own stands under no realm's number.
@@ -146,13 +183,14 @@ impl Database {
         Ok(Generations { registry, realms })
     }
 
-    /// Starts a write of the realm at `url`: takes its lock, which the transaction's end gives back.
+    /// Starts a write of the realms at `urls`: takes their locks in that order, and the transaction's end gives them
+    /// back. Whoever takes several takes a source before what is published from it, and those by URL.
     ///
     /// # Errors
-    /// [`DatabaseError::Locked`] when another writer holds the lock for longer than `timeout`.
+    /// [`DatabaseError::Locked`] when another writer holds one of the locks for longer than `timeout`.
     pub async fn begin_write(
         &self,
-        url: &RealmUrl,
+        urls: &[&RealmUrl],
         timeout: Duration,
     ) -> Result<Transaction, DatabaseError> {
         if let Self::Sqlite(_) = self {
@@ -168,17 +206,20 @@ impl Database {
             return Ok(transaction);
         };
         // One message. The wait for the lock has its own bound; the statements after it have the connection's again.
+        let locks: String = urls
+            .iter()
+            .map(|url| format!("SELECT pg_advisory_xact_lock({});", lock_key(url.as_str())))
+            .collect();
         let lock = format!(
-            "SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock({});
+            "SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = 0; {locks}
              SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout TO DEFAULT",
             timeout.as_millis(),
-            lock_key(url.as_str())
         );
         if mutant!("written-without-the-lock") {
             return Ok(transaction);
         }
         let lock = sqlx::raw_sql(sqlx::AssertSqlSafe(lock)).execute(&mut **postgres);
-        match answered(timeout + *limit, lock).await {
+        match answered(timeout * urls.len() as u32 + *limit, lock).await {
             Ok(_) => Ok(transaction),
             Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("55P03") => {
                 Err(DatabaseError::Locked(timeout))
@@ -188,11 +229,24 @@ impl Database {
     }
 }
 
-fn live_realms() -> sqlx::AssertSqlSafe<String> {
-    sqlx::AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM realms WHERE deleted_at IS NULL ORDER BY url"
-    ))
+pub(super) type TargetColumns = (i64, i64, i64, i64, String, bool);
+
+pub(super) fn target(
+    (id, tree, generation, updated_at, kind, archived): TargetColumns,
+) -> WriteTarget {
+    WriteTarget {
+        id: RealmId(id),
+        tree,
+        generation,
+        kind: RealmKind::from_column(&kind),
+        archived,
+        at: updated_at.max(now()),
+    }
 }
+
+const REGISTRY_GENERATION: &str = "SELECT generation FROM counters WHERE name = 'registry'";
+const LIVE_REALMS: &str = "SELECT r.id, r.url, r.kind, r.generation, r.folder, r.created_at, s.url
+     FROM realms r LEFT JOIN realms s ON s.id = r.source_realm_id WHERE r.deleted_at IS NULL ORDER BY r.url";
 
 /// What a poll found.
 #[derive(Clone, Debug)]
@@ -212,15 +266,16 @@ impl Transaction {
         &mut self,
         url: &RealmUrl,
     ) -> Result<Option<WriteTarget>, DatabaseError> {
-        let sql = "SELECT id, tree_id, generation, updated_at FROM realms WHERE url = $1 AND deleted_at IS NULL";
-        let found: Option<(i64, i64, i64, i64)> =
+        let sql = "SELECT id, tree_id, generation, updated_at, kind, archived_at IS NOT NULL FROM realms WHERE url = $1 AND deleted_at IS NULL";
+        let found: Option<TargetColumns> =
             within!(self, c => sqlx::query_as(sql).bind(url.as_str()).fetch_optional(c).await)?;
-        Ok(found.map(|(id, tree, generation, updated_at)| WriteTarget {
-            id: RealmId(id),
-            tree,
-            generation,
-            at: updated_at.max(now()),
-        }))
+        Ok(found.map(target))
+    }
+
+    /// A new tree, without files.
+    pub(super) async fn insert_tree(&mut self) -> Result<i64, DatabaseError> {
+        let sql = "INSERT INTO trees DEFAULT VALUES RETURNING id";
+        Ok(within!(self, c => sqlx::query_scalar(sql).fetch_one(c).await)?)
     }
 
     /// Makes a realm, or brings a deleted one back under its old number, with an empty tree. Adds one to the registry's
@@ -229,22 +284,17 @@ impl Transaction {
     /// # Errors
     /// When the database is away.
     pub async fn insert_realm(&mut self, new: &NewRealm<'_>) -> Result<WriteTarget, DatabaseError> {
-        let tree: i64 = within!(self, c => sqlx::query_scalar("INSERT INTO trees DEFAULT VALUES RETURNING id").fetch_one(c).await)?;
+        let tree = self.insert_tree().await?;
         let sql = "INSERT INTO realms (url, kind, folder, tree_id, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)
                    ON CONFLICT (url) DO UPDATE SET kind = excluded.kind, folder = excluded.folder, tree_id = excluded.tree_id,
-                       settings = NULL, deleted_at = NULL, archived_at = NULL,
+                       settings = NULL, deleted_at = NULL, archived_at = NULL, created_at = excluded.created_at,
                        updated_at = CASE WHEN realms.updated_at > excluded.updated_at THEN realms.updated_at ELSE excluded.updated_at END
-                   RETURNING id, generation, updated_at";
-        let (id, generation, at): (i64, i64, i64) = within!(self, c => sqlx::query_as(sql)
+                   RETURNING id, tree_id, generation, updated_at, kind, FALSE";
+        let made: TargetColumns = within!(self, c => sqlx::query_as(sql)
             .bind(new.url.as_str()).bind(new.kind.as_str()).bind(new.folder).bind(tree).bind(now())
             .fetch_one(c).await)?;
         self.bump_registry().await?;
-        Ok(WriteTarget {
-            id: RealmId(id),
-            tree,
-            generation,
-            at,
-        })
+        Ok(target(made))
     }
 
     /// The bootstrap realm that follows `folder`.
@@ -275,7 +325,7 @@ impl Transaction {
         self.bump_registry().await
     }
 
-    async fn bump_registry(&mut self) -> Result<(), DatabaseError> {
+    pub(super) async fn bump_registry(&mut self) -> Result<(), DatabaseError> {
         let sql = "UPDATE counters SET generation = generation + 1 WHERE name = 'registry'";
         within!(self, c => sqlx::query(sql).execute(c).await.map(drop))?;
         Ok(())

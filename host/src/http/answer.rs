@@ -10,6 +10,7 @@ use hyper::header::{
     LOCATION, RANGE, VARY,
 };
 
+use super::authorize::Seen;
 use super::conditional::{Verdict, judge};
 use super::error::Problem;
 use super::range::{self, Wanted};
@@ -42,6 +43,8 @@ pub(super) struct Body<'a> {
 /// What all answers about a realm's content share.
 pub(super) struct About<'a> {
     pub(super) realm: &'a Mounted,
+    /// Whether everyone may read it.
+    pub(super) public: bool,
     pub(super) settings: Option<&'a RealmSettings>,
     pub(super) generation: i64,
     pub(super) origin: Origin,
@@ -50,13 +53,14 @@ pub(super) struct About<'a> {
 
 impl<'a> About<'a> {
     pub(super) fn of<T>(
-        realm: &'a Mounted,
+        ask: &'a Ask<'a>,
         read: &'a Read<T>,
         settings: Option<&'a RealmSettings>,
-        served: Served,
     ) -> Self {
+        let (realm, Seen { access, served }) = (ask.realm, ask.seen);
         Self {
             realm,
+            public: access.public,
             settings,
             generation: read.generation,
             origin: read.origin,
@@ -89,7 +93,7 @@ impl<'a> About<'a> {
         let directives = self
             .settings
             .and_then(|settings| settings.cache_control.as_deref());
-        match (self.realm.public, directives) {
+        match (self.public, directives) {
             (true, None) => HeaderValue::from_static("public, max-age=0, must-revalidate"),
             (false, None) => HeaderValue::from_static("private, max-age=0, must-revalidate"),
             (true, Some(directives)) => header(&format!("public, {directives}")),
@@ -147,6 +151,7 @@ impl<'a> About<'a> {
         let headers = response.headers_mut();
         headers.insert(GENERATION, HeaderValue::from(self.generation));
         headers.insert(CACHE_STATUS, self.cache_status());
+        headers.insert(CACHE_CONTROL, self.cache_control());
         let modified = || body.modified_at.and_then(modified);
         match judge(ask.headers, body.tag, modified) {
             Verdict::NotModified => {
@@ -207,7 +212,6 @@ impl<'a> About<'a> {
         }
         let modified = body.modified_at.and_then(modified);
         let mut headers = HeaderMap::with_capacity(16);
-        headers.insert(CACHE_CONTROL, self.cache_control());
         headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
         headers.insert(ETAG, header(&format!("\"{}\"", body.tag)));
         headers.insert(CONTENT_TYPE, content_type(body.media_type));

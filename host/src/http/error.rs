@@ -4,7 +4,7 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_
 use serde_json::{Map, Value, json};
 
 use crate::database::DatabaseError;
-use crate::lifecycle::{CreateError, WriteError};
+use crate::lifecycle::{LifecycleError, WriteError};
 use crate::plugins::{CallError, Diagnostic, Kind};
 use crate::reading::{Failure, ReadError};
 use crate::realm::{Generation, PathError};
@@ -37,12 +37,25 @@ impl Problem {
         }
     }
 
+    /// Several reasons why nothing was written; of their statuses the lowest is the answer's.
+    fn several(errors: &[WriteError]) -> Self {
+        let each: Vec<Self> = errors.iter().map(|error| error.clone().into()).collect();
+        let status = each.iter().map(|problem| problem.status).min();
+        let errors = each.into_iter().flat_map(|problem| problem.errors);
+        Self::many(status.unwrap_or(StatusCode::CONFLICT), errors.collect())
+    }
+
     pub(super) fn no_realm() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
             "no-realm",
             "no realm of this host has this URL; `realm list` shows those that it has",
         )
+    }
+
+    /// Whether it says that there is nothing.
+    pub(super) fn is_absence(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND
     }
 
     pub(super) fn no_file(path: &str) -> Self {
@@ -232,6 +245,9 @@ impl From<WriteError> for Problem {
     fn from(error: WriteError) -> Self {
         match &error {
             WriteError::NoRealm => Self::no_realm(),
+            WriteError::IsPublished => Self::new(StatusCode::FORBIDDEN, "published", error),
+            WriteError::Archived => Self::new(StatusCode::FORBIDDEN, "archived", error),
+            WriteError::Several(errors) => Self::several(errors),
             WriteError::NotFound(path) => Self::no_file(path.as_str()),
             WriteError::Exists(_) => Self::new(StatusCode::CONFLICT, "exists", error),
             WriteError::Precondition(_) => Self::new(
@@ -251,11 +267,24 @@ impl From<WriteError> for Problem {
     }
 }
 
-impl From<CreateError> for Problem {
-    fn from(error: CreateError) -> Self {
-        match error {
-            CreateError::Exists(_) => Self::new(StatusCode::CONFLICT, "exists", error),
-            CreateError::Database(error) => error.into(),
+impl From<LifecycleError> for Problem {
+    fn from(error: LifecycleError) -> Self {
+        let of = |status, code| Self::new(status, code, &error);
+        match &error {
+            LifecycleError::Exists(_) => of(StatusCode::CONFLICT, "exists"),
+            LifecycleError::NoRealm(_) => of(StatusCode::NOT_FOUND, "no-realm"),
+            LifecycleError::NotPublished(_) => {
+                of(StatusCode::UNPROCESSABLE_ENTITY, "not-published")
+            }
+            LifecycleError::IsPublished(_) => of(StatusCode::UNPROCESSABLE_ENTITY, "published"),
+            LifecycleError::IsFolder(_) => of(StatusCode::UNPROCESSABLE_ENTITY, "folder"),
+            LifecycleError::Archived(_) => of(StatusCode::FORBIDDEN, "archived"),
+            LifecycleError::NotOwner => of(StatusCode::FORBIDDEN, "forbidden"),
+            LifecycleError::OwnerChange(_) => of(StatusCode::BAD_REQUEST, "owner"),
+            LifecycleError::EveryoneOwns => of(StatusCode::BAD_REQUEST, "owner"),
+            LifecycleError::BadUser(_) => of(StatusCode::BAD_REQUEST, "bad-user"),
+            LifecycleError::Right(_) => of(StatusCode::BAD_REQUEST, "bad-right"),
+            LifecycleError::Database(error) => error.clone().into(),
         }
     }
 }

@@ -11,11 +11,12 @@ use hyper::{HeaderMap, StatusCode};
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::authorize::Visitor;
 use super::error::Problem;
 use super::read::{Ask, GENERATION};
 use super::serve::Stop;
 use crate::changes::Hub;
-use crate::reading::Asked;
+use crate::reading::Reader;
 use crate::realm::Generation;
 use crate::registry::Mounted;
 
@@ -27,7 +28,7 @@ const RETRY: u64 = 1000;
 
 /// `_events`: a realm's changes as they commit, as server-sent events (WHATWG HTML, section 9.2).
 pub(super) async fn events(ask: &Ask<'_>) -> Result<Response, Problem> {
-    ask.fresh(Asked::now()).await?;
+    ask.reached().await?;
     let app = &ask.app.0;
     let Ok(turn) = Arc::clone(&app.streams).try_acquire_owned() else {
         let detail = "this host has all the event streams that it keeps open at one time (`max-event-streams`)";
@@ -49,6 +50,9 @@ pub(super) async fn events(ask: &Ask<'_>) -> Result<Response, Problem> {
     if ask.is_get {
         let follower = Follower {
             hub,
+            reader: app.reader.clone(),
+            visitor: ask.visitor.clone(),
+            judged_at: ask.realm.tracker.applied(),
             realm: Arc::clone(ask.realm),
             last,
             stop: app.stop.clone(),
@@ -83,6 +87,10 @@ async fn resume_from(
 
 struct Follower {
     hub: Arc<Hub>,
+    reader: Reader,
+    visitor: Visitor,
+    /// The generation at which the visitor was last seen to have the right to read.
+    judged_at: Generation,
     realm: Arc<Mounted>,
     /// The generation up to which the client has been told.
     last: Generation,
@@ -114,7 +122,15 @@ impl Follower {
             return Some(format!("retry: {RETRY}\nid: {}\n\n", self.last));
         }
         loop {
-            if tracker.applied() > self.last {
+            let applied = tracker.applied();
+            if applied > self.judged_at {
+                // What they may do may have changed with it.
+                if !self.visitor.may_still_read(&self.reader, &self.realm).await {
+                    return None;
+                }
+                self.judged_at = applied;
+            }
+            if applied > self.last {
                 match self.hub.commits_after(tracker, self.last).await {
                     Ok(commits) if !commits.is_empty() => {
                         let text = commits.iter().map(|commit| {

@@ -4,6 +4,7 @@
 mod admin;
 mod answer;
 mod atomic;
+mod authorize;
 mod coding;
 mod conditional;
 mod error;
@@ -12,8 +13,11 @@ mod info;
 mod negotiate;
 mod observe;
 mod origin;
+mod permissions;
 mod range;
 mod read;
+mod readiness;
+mod realms;
 mod route;
 mod serve;
 mod server;
@@ -24,6 +28,7 @@ use std::sync::Arc;
 use axum::Router;
 use tokio::sync::Semaphore;
 
+use self::authorize::Claims;
 use self::coding::Codings;
 use self::observe::Observer;
 use crate::config::{Config, CorsOrigins, HttpLimits};
@@ -62,6 +67,7 @@ struct Inner {
     max_body_bytes: usize,
     limits: HttpLimits,
     cors: CorsOrigins,
+    claims: Claims,
     codings: Codings,
     observer: Observer,
     /// A turn for each request at work.
@@ -86,15 +92,16 @@ impl App {
     #[must_use]
     pub fn new(parts: Parts, config: &Config) -> Self {
         Self(Arc::new(Inner {
-            parts,
             max_file_bytes: config.max_file_bytes,
             max_body_bytes: config.max_body_bytes,
             limits: config.http.clone(),
             cors: config.cors_origins.clone(),
+            claims: Claims::new(&parts.origin),
             codings: Codings::new(config.compression.clone(), config.cache_bytes / CODED),
             observer: Observer::new(config.access_log),
             requests: Semaphore::new(config.http.requests),
             streams: Arc::new(Semaphore::new(config.http.event_streams)),
+            parts,
         }))
     }
 

@@ -9,11 +9,12 @@ use serde_json::json;
 
 use super::App;
 use super::answer::{About, Body, header, json, redirect};
+use super::authorize::{Seen, Visitor};
 use super::error::{JSON_API, Problem};
 use super::negotiate::{Wanted, wanted};
 use crate::database::FileRow;
-use crate::reading::{Asked, Made, Module, Read, Reply, Served};
-use crate::realm::LocalPath;
+use crate::reading::{Asked, Made, Module, Read, Reply};
+use crate::realm::{Generation, LocalPath};
 use crate::registry::Mounted;
 
 /// The header that names a generation, of answers and of requests.
@@ -25,34 +26,42 @@ pub(super) struct Ask<'a> {
     pub(super) realm: &'a Arc<Mounted>,
     pub(super) headers: &'a HeaderMap,
     pub(super) is_get: bool,
+    pub(super) visitor: &'a Visitor,
+    /// How the request was judged.
+    pub(super) seen: Seen,
+    /// When it came.
+    pub(super) asked: Asked,
 }
 
 impl Ask<'_> {
-    /// Waits for the generation that the request names, and sees to it that caches may be believed.
-    pub(super) async fn fresh(&self, asked: Asked) -> Result<Served, Problem> {
-        let reader = &self.app.0.reader;
-        if let Some(wanted) = self.headers.get(GENERATION) {
-            let generation = wanted.to_str().ok().and_then(|text| text.parse().ok());
-            let generation = generation.ok_or_else(|| {
-                Problem::new(
-                    StatusCode::BAD_REQUEST,
-                    "bad-generation",
-                    "Realm-Generation is not a whole number",
-                )
-            })?;
+    /// Waits for the generation that the request names.
+    pub(super) async fn reached(&self) -> Result<(), Problem> {
+        if let Some(generation) = generation(self.headers)? {
+            let reader = &self.app.0.reader;
             reader.wait_for(self.realm, generation).await?;
         }
-        Ok(reader.ensure_fresh(self.realm, asked).await?)
+        Ok(())
     }
+}
+
+/// The generation that a request names.
+pub(super) fn generation(headers: &HeaderMap) -> Result<Option<Generation>, Problem> {
+    let Some(wanted) = headers.get(GENERATION) else {
+        return Ok(None);
+    };
+    let generation = wanted.to_str().ok().and_then(|text| text.parse().ok());
+    generation.map(Some).ok_or_else(|| {
+        let detail = "Realm-Generation is not a whole number";
+        Problem::new(StatusCode::BAD_REQUEST, "bad-generation", detail)
+    })
 }
 
 /// GET and HEAD of a realm's path.
 pub(super) async fn read(ask: &Ask<'_>, rest: &str) -> Result<Response, Problem> {
-    let asked = Asked::now();
+    ask.reached().await?;
     let wanted = wanted(ask.headers);
     if rest.is_empty() || rest.ends_with('/') {
         if wanted == Wanted::Listing {
-            ask.fresh(asked).await?;
             return listing(ask.app, ask.realm, rest).await;
         }
         if !rest.is_empty() {
@@ -65,13 +74,7 @@ pub(super) async fn read(ask: &Ask<'_>, rest: &str) -> Result<Response, Problem>
     } else {
         LocalPath::decode(rest)?
     };
-    let served = ask.fresh(asked).await?;
-    let get = Get {
-        ask,
-        path,
-        served,
-        asked,
-    };
+    let get = Get { ask, path };
     match wanted {
         Wanted::Source => get.source().await,
         _ => get.module().await,
@@ -82,8 +85,6 @@ pub(super) async fn read(ask: &Ask<'_>, rest: &str) -> Result<Response, Problem>
 struct Get<'a> {
     ask: &'a Ask<'a>,
     path: LocalPath,
-    served: Served,
-    asked: Asked,
 }
 
 impl Get<'_> {
@@ -116,7 +117,7 @@ impl Get<'_> {
             .app
             .0
             .reader
-            .reply(self.ask.realm, &self.path, self.asked)
+            .reply(self.ask.realm, &self.path, self.ask.asked)
             .await?;
         let piece = match &reply.value {
             Reply::Module(_) => None,
@@ -195,12 +196,7 @@ impl Get<'_> {
     }
 
     fn about<'b>(&'b self, read: &'b Read<Module>) -> About<'b> {
-        About::of(
-            self.ask.realm,
-            read,
-            Some(&read.value.settings),
-            self.served,
-        )
+        About::of(self.ask, read, Some(&read.value.settings))
     }
 }
 

@@ -3,8 +3,12 @@ use hyper::body::{Body as _, Incoming};
 use hyper::header::{ALLOW, CONTENT_LENGTH, HOST, RETRY_AFTER};
 use hyper::{HeaderMap, Method, Request, StatusCode, Version};
 
+use super::authorize::Need;
 use super::error::{Problem, respond};
-use super::{App, answer, atomic, events, info, origin, read, server, write};
+use super::{
+    App, answer, atomic, events, info, origin, permissions, read, readiness, realms, server, write,
+};
+use crate::reading::Asked;
 use crate::registry::Found;
 
 /// Names at a realm's root that are no files.
@@ -67,18 +71,26 @@ impl App {
             let busy = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail);
             return respond(&busy.with_header(RETRY_AFTER.as_str(), "1"));
         };
-        let answer = match request.uri().path() {
-            "/_create-realm" if request.method() == Method::POST => {
-                Box::pin(server::create_realm(self, request)).await
-            }
-            "/_create-realm" => Err(no_method("POST")),
-            _ => self.dispatch(request).await,
+        let answer = match realms::Endpoint::at(request.uri().path()) {
+            Some(endpoint) => match endpoint.method() {
+                method if request.method() == method => {
+                    Box::pin(realms::answer(self, endpoint, request)).await
+                }
+                method => Err(no_method(method.as_str())),
+            },
+            None => self.dispatch(request).await,
         };
         answer.unwrap_or_else(|problem| respond(&problem))
     }
 
     async fn dispatch(&self, request: Request<Incoming>) -> Result<Response, Problem> {
+        let asked = Asked::now();
         let (parts, body) = request.into_parts();
+        // A preflight has no credentials: the same for every URL, whatever realm there is.
+        if parts.method == Method::OPTIONS {
+            return Ok(origin::options(&self.0.cors, &parts.headers));
+        }
+        let visitor = self.visitor(&parts.headers)?;
         // Of HTTP/2 and of the absolute form the authority, else the Host.
         let host = parts
             .uri
@@ -88,21 +100,33 @@ impl App {
         let path = parts.uri.path();
         let is_get = parts.method == Method::GET;
         let reads = is_get || parts.method == Method::HEAD;
-        let (realm, rest) = match self.find(host, path).ok_or_else(Problem::no_realm)? {
-            Found::Realm(realm, rest) => (realm, &path[path.len() - rest..]),
-            Found::LacksSlash(realm) if reads => {
-                let query = parts
-                    .uri
-                    .query()
-                    .map(|query| format!("?{query}"))
-                    .unwrap_or_default();
-                return Ok(answer::redirect(&format!("{}{query}", realm.url.path())));
-            }
-            Found::LacksSlash(_) => return Err(no_method("GET, HEAD, OPTIONS")),
+        let found = match self.find(host, path) {
+            Some(found) => Some(found),
+            None if self.look_again().await? => self.find(host, path),
+            None => None,
         };
-        if parts.method == Method::OPTIONS {
-            return Ok(origin::options(&self.0.cors, &parts.headers));
-        }
+        let (realm, rest) = match found.ok_or_else(|| visitor.no_realm())? {
+            Found::Realm(realm, rest) => (realm, Some(&path[path.len() - rest..])),
+            Found::LacksSlash(realm) => (realm, None),
+        };
+        let need = match rest {
+            Some("_readiness-check") => Need::Sight,
+            Some("_permissions") => Need::Own,
+            _ if reads => Need::Read,
+            _ => Need::Write,
+        };
+        let seen = self
+            .judge(&realm, &visitor, need, (&parts.headers, asked))
+            .await?;
+        let Some(rest) = rest else {
+            let query = parts.uri.query();
+            let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+            return if reads {
+                Ok(answer::redirect(&format!("{}{query}", realm.url.path())))
+            } else {
+                Err(no_method("GET, HEAD, OPTIONS"))
+            };
+        };
         if !reads {
             self.refuse_foreign(&parts.headers, realm.url.origin())?;
         }
@@ -111,6 +135,9 @@ impl App {
             realm: &realm,
             headers: &parts.headers,
             is_get,
+            visitor: &visitor,
+            seen,
+            asked,
         };
         if is_reserved(rest) {
             let may = |methods: &str| {
@@ -137,6 +164,14 @@ impl App {
                 "_mtimes" => {
                     may("GET, HEAD")?;
                     Box::pin(info::mtimes(&ask)).await
+                }
+                "_permissions" => {
+                    may("GET, HEAD, PATCH")?;
+                    Box::pin(permissions::permissions(&ask, &parts.method, body)).await
+                }
+                "_readiness-check" => {
+                    may("GET, HEAD")?;
+                    Box::pin(readiness::check(&ask)).await
                 }
                 _ => Err(Problem::new(
                     StatusCode::NOT_FOUND,

@@ -306,6 +306,6 @@ pub(super) async fn invalidate(
             .collect::<Result<Vec<_>, _>>()
     });
     let paths = paths.transpose()?;
-    app.0.lifecycle.invalidate(realm, paths.as_deref());
+    app.0.lifecycle.invalidate(&realm.url, paths.as_deref());
     Ok(empty(StatusCode::NO_CONTENT))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::folder::Folder;
-use super::{CreateError, Lifecycle};
+use super::{Actor, Lifecycle, LifecycleError};
 use crate::database::{DatabaseError, FolderLock, NewRealm, RealmKind};
 use crate::realm::RealmUrl;
 use crate::registry::Mounted;
@@ -35,7 +35,7 @@ pub enum FollowError {
     },
     /// The realm could not be made.
     #[error(transparent)]
-    Create(#[from] CreateError),
+    Create(#[from] LifecycleError),
     /// The database is away.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -85,7 +85,7 @@ impl Lifecycle {
     ) -> Result<Arc<Mounted>, FollowError> {
         let mut transaction = self
             .database
-            .begin_write(url, self.limits.lock_timeout)
+            .begin_write(&[url], self.limits.lock_timeout)
             .await?;
         match transaction.realm_of_folder(folder).await? {
             Some((_, known)) if known == url.as_str() => drop(transaction),
@@ -102,12 +102,12 @@ impl Lifecycle {
             Some((id, known)) => {
                 info!(from = known, to = %url, "the folder is served under another URL now");
                 if transaction.write_target(url).await?.is_some() {
-                    return Err(CreateError::Exists(url.clone()).into());
+                    return Err(LifecycleError::Exists(url.clone()).into());
                 }
                 transaction.rehome(id, url).await?;
                 transaction.commit().await?;
                 self.registry.refresh().await?;
-                self.announce_realm(url);
+                self.notify_rehomed(url);
             }
             None => {
                 drop(transaction);
@@ -116,7 +116,8 @@ impl Lifecycle {
                     kind: RealmKind::Bootstrap,
                     folder: Some(folder),
                 };
-                self.create_now(&new, None).await?;
+                self.create_now(&new, None, None, &Actor::operator())
+                    .await?;
             }
         }
         self.registry.refresh().await?;

@@ -239,7 +239,7 @@ impl Folder {
                     info!(realm = %self.realm.url, files, generation = written.generation, "imported from the folder")
                 }
                 Ok(_) => {}
-                Err(WriteError::Precondition(_)) => return Ok(false),
+                Err(WriteError::Precondition(_) | WriteError::Several(_)) => return Ok(false),
                 Err(WriteError::Database(error)) => return Err(error.into()),
                 Err(error) => {
                     return Err(FollowError::Folder {

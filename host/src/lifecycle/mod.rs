@@ -1,8 +1,16 @@
-//! What changes a realm: create, write, follow a folder. Each change is one transaction, in a task that outlives its
-//! client; after the commit it is applied here, announced to the peers, and only then answered.
+//! What changes a realm: create, write, publish, unpublish, delete, archive, permissions, follow a folder. Each change is
+//! one transaction, in a task that outlives its client; after the commit it is applied here, announced to the peers, and
+//! only then answered.
 
+mod announce;
+mod archive;
 mod bootstrap;
+mod create;
+mod end;
+mod error;
 mod folder;
+mod permissions;
+mod publish;
 mod queue;
 mod walk;
 mod write;
@@ -14,12 +22,16 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use self::queue::Queues;
-use crate::changes::{Announcement, FILE_CHANGES, Hub, REGISTRY, payloads};
-use crate::database::{Database, DatabaseError, NewRealm, RealmKind};
-use crate::realm::{BlobHash, LocalPath, RealmUrl, SETTINGS_FILE};
-use crate::registry::{Mounted, Registry};
+use crate::changes::Hub;
+use crate::database::{Database, DatabaseError, RealmKind, Transaction, WriteTarget};
+use crate::realm::RealmUrl;
+use crate::registry::Registry;
 
 pub use self::bootstrap::FollowError;
+pub use self::end::Ended;
+pub use self::error::LifecycleError;
+pub use self::permissions::Grant;
+pub use self::publish::Published;
 pub use self::walk::{Unfit, walk};
 pub use self::write::{Change, Condition, Effect, WriteError, WriteSet, Written};
 
@@ -37,6 +49,26 @@ pub struct WriteLimits {
     pub queue: usize,
 }
 
+/// On whose behalf something is done to a realm.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// The user; none: nobody was asked who they are.
+    pub name: Option<String>,
+    /// Whether they may do everything, in every realm.
+    pub all: bool,
+}
+
+impl Actor {
+    /// Whoever has the database itself.
+    #[must_use]
+    pub fn operator() -> Self {
+        Self {
+            name: None,
+            all: true,
+        }
+    }
+}
+
 /// Changes realms.
 #[derive(Debug)]
 pub struct Lifecycle {
@@ -46,17 +78,6 @@ pub struct Lifecycle {
     limits: WriteLimits,
     queues: Queues,
     tasks: TaskTracker,
-}
-
-/// Why a realm was not created.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum CreateError {
-    /// There is one.
-    #[error("there is a realm at {0} already")]
-    Exists(RealmUrl),
-    /// The database did not do it.
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
 }
 
 impl Lifecycle {
@@ -79,87 +100,30 @@ impl Lifecycle {
         })
     }
 
-    /// Makes an empty realm; one that has a name holds it in its `realm.json`.
-    ///
-    /// # Errors
-    /// When there is one, or the database is away.
-    pub async fn create(
+    /// Runs an operation in a task of its own: a client that leaves between commit and answer must not keep the peers from
+    /// hearing of it.
+    async fn operation<T, F>(
         self: &Arc<Self>,
-        url: RealmUrl,
-        name: Option<String>,
-    ) -> Result<Arc<Mounted>, CreateError> {
-        let own = Arc::clone(self);
-        let task = self.tasks.spawn(async move {
-            let new = NewRealm {
-                url: &url,
-                kind: RealmKind::Source,
-                folder: None,
-            };
-            own.create_now(&new, name.as_deref()).await
-        });
+        name: &'static str,
+        work: impl FnOnce(Arc<Self>) -> F,
+    ) -> Result<T, LifecycleError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, LifecycleError>> + Send + 'static,
+    {
+        let work = work(Arc::clone(self));
+        #[cfg(feature = "under-test")]
+        let work = crate::gates::numbered(name, work);
+        let task = self
+            .tasks
+            .spawn(async move { crate::database::observed(name, work).await });
         task.await
             .unwrap_or_else(|error| Err(panicked(&error).into()))
     }
 
-    async fn create_now(
-        &self,
-        new: &NewRealm<'_>,
-        name: Option<&str>,
-    ) -> Result<Arc<Mounted>, CreateError> {
-        let url = new.url;
-        let mut transaction = self
-            .database
-            .begin_write(url, self.limits.lock_timeout)
-            .await?;
-        if transaction.write_target(url).await?.is_some() {
-            return Err(CreateError::Exists(url.clone()));
-        }
-        let target = transaction.insert_realm(new).await?;
-        if let Some(name) = name {
-            let settings = format!("{:#}\n", serde_json::json!({ "name": name }));
-            let hash = BlobHash::of(settings.as_bytes());
-            let path = LocalPath::new(SETTINGS_FILE).expect("a plain name");
-            transaction.keep_blob(hash, settings.as_bytes()).await?;
-            transaction
-                .put_file(target, &path, hash, settings.len())
-                .await?;
-            transaction.set_settings(target.id, Some(hash)).await?;
-        }
-        transaction.log_change(target, None).await?;
-        transaction.commit().await?;
-        self.registry.refresh().await?;
-        if !mutant!("realm-not-announced") {
-            self.announce_realm(url);
-        }
-        self.announce(url, None);
-        self.registry.get(url).ok_or_else(|| {
-            DatabaseError::Unavailable("the new realm is not in the registry".to_owned()).into()
-        })
-    }
-
-    fn announce_realm(&self, url: &RealmUrl) {
-        self.hub.announcer.announce(vec![Announcement {
-            channel: REGISTRY,
-            payload: format!("upsert:{url}"),
-        }]);
-    }
-
-    fn announce(&self, url: &RealmUrl, paths: Option<&[LocalPath]>) {
-        let announcements = payloads(url, paths)
-            .into_iter()
-            .map(|payload| Announcement {
-                channel: FILE_CHANGES,
-                payload,
-            });
-        self.hub.announcer.announce(announcements.collect());
-    }
-
-    /// Drops what every replica has cached of a realm, or of some of its paths, though nothing has changed.
-    pub fn invalidate(&self, realm: &Mounted, paths: Option<&[LocalPath]>) {
-        for payload in payloads(&realm.url, paths) {
-            self.hub.notice(payload.as_bytes());
-        }
-        self.announce(&realm.url, paths);
+    async fn lock(&self, urls: &[&RealmUrl]) -> Result<Transaction, LifecycleError> {
+        let begun = self.database.begin_write(urls, self.limits.lock_timeout);
+        Ok(begun.await?)
     }
 
     /// Waits for what is being written, and for its announcements.
@@ -174,6 +138,34 @@ impl Lifecycle {
                 "the database is away: what was committed last is announced by nobody, and found by the lease"
             );
         }
+    }
+}
+
+/// Refuses whoever does not own the realm, as the transaction sees it; those who own a source own what is published from
+/// it.
+async fn require_owner(
+    transaction: &mut Transaction,
+    target: WriteTarget,
+    by: &Actor,
+) -> Result<(), LifecycleError> {
+    if by.all {
+        return Ok(());
+    }
+    let owned = match target.kind {
+        RealmKind::Published => transaction
+            .source_of(target.id)
+            .await?
+            .map(|(source, _)| source),
+        RealmKind::Source | RealmKind::Bootstrap => Some(target.id),
+    };
+    let granted = match (owned, by.name.as_deref()) {
+        (Some(realm), Some(user)) => transaction.granted(realm, user).await?,
+        _ => crate::realm::Rights::default(),
+    };
+    if granted.owner {
+        Ok(())
+    } else {
+        Err(LifecycleError::NotOwner)
     }
 }
 

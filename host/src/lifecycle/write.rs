@@ -5,7 +5,7 @@ use tracing::warn;
 
 use super::{Lifecycle, panicked};
 use crate::database::{
-    ChangeRow, Changes, DatabaseError, FileRow, Transaction, WriteTarget, observed,
+    ChangeRow, Changes, DatabaseError, FileRow, RealmKind, Transaction, WriteTarget, observed,
 };
 use crate::realm::{BlobHash, Generation, LocalPath, RealmSettings, SETTINGS_FILE};
 use crate::registry::Mounted;
@@ -77,6 +77,15 @@ pub enum WriteError {
     /// The realm is gone.
     #[error("there is no such realm any more")]
     NoRealm,
+    /// Published realms are copies.
+    #[error("a published realm is a copy: write to its source, and publish that again")]
+    IsPublished,
+    /// The realm is sealed.
+    #[error("the realm is archived; `realm unarchive` opens it again")]
+    Archived,
+    /// Files of several changes of a write are, or are not, where they should be.
+    #[error("{}", said(.0))]
+    Several(Vec<WriteError>),
     /// A file that should be there is not.
     #[error("there is no file `{0}`")]
     NotFound(LocalPath),
@@ -105,6 +114,11 @@ pub enum WriteError {
     /// The database did not do it.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+}
+
+fn said(errors: &[WriteError]) -> String {
+    let each: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    each.join("; ")
 }
 
 impl Lifecycle {
@@ -154,9 +168,8 @@ impl Lifecycle {
             .enter(realm.id)
             .await
             .ok_or(WriteError::Busy(self.limits.queue))?;
-        let begun = self
-            .database
-            .begin_write(&realm.url, self.limits.lock_timeout);
+        let urls = [&realm.url];
+        let begun = self.database.begin_write(&urls, self.limits.lock_timeout);
         let mut transaction = observed("lock", begun).await?;
         let work = async {
             let target = transaction
@@ -164,6 +177,8 @@ impl Lifecycle {
                 .await?
                 .filter(|target| target.id == realm.id);
             let done = match target {
+                Some(target) if target.kind == RealmKind::Published => Err(WriteError::IsPublished),
+                Some(target) if target.archived => Err(WriteError::Archived),
                 Some(target) => apply_set(&mut transaction, target, &set).await,
                 None => Err(WriteError::NoRealm),
             };
@@ -264,14 +279,22 @@ async fn apply_set(
     set: &WriteSet,
 ) -> Result<Done, WriteError> {
     let mut plans = Vec::with_capacity(set.changes.len());
+    let mut refused = Vec::new();
     for change in &set.changes {
         let before = transaction.file(target, &change.path).await?;
-        require(change, before.as_ref())?;
+        if let Err(refusal) = require(change, before.as_ref()) {
+            refused.push(refusal);
+        }
         plans.push((
             change,
             before,
             change.bytes.as_ref().map(|bytes| BlobHash::of(bytes)),
         ));
+    }
+    match refused.len() {
+        0 => {}
+        1 => return Err(refused.remove(0)),
+        _ => return Err(WriteError::Several(refused)),
     }
     let mut blobs: Vec<_> = plans
         .iter()

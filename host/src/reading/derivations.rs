@@ -107,9 +107,12 @@ impl Run<'_> {
             let realm = match url {
                 None => Arc::clone(self.realm),
                 Some(url) => match self.reader.0.registry.find(url) {
-                    Some((realm, "")) if realm.public => {
+                    Some((realm, "")) => {
                         if !mutant!("foreign-not-asked-when-compared") {
                             self.reader.ensure_fresh(&realm, Asked::now()).await?;
+                        }
+                        if !self.reader.is_public(&realm).await? {
+                            return Ok(None);
                         }
                         realm
                     }

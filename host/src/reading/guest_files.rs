@@ -51,16 +51,16 @@ impl Files for CallFiles {
             let Some((realm, rest)) = self.reader.0.registry.find(&url) else {
                 return Ok(self.untold(ReadFailure::Outside));
             };
-            if !realm.public {
+            if !mutant!("foreign-not-asked-when-read") {
+                let fresh = self.reader.ensure_fresh(&realm, Asked::now()).await;
+                fresh.map_err(trouble)?;
+            }
+            if !self.reader.is_public(&realm).await.map_err(trouble)? {
                 return Ok(self.untold(ReadFailure::Forbidden));
             }
             let Ok(path) = LocalPath::decode(rest) else {
                 return Ok(Err(ReadFailure::NotFound));
             };
-            if !mutant!("foreign-not-asked-when-read") {
-                let fresh = self.reader.ensure_fresh(&realm, Asked::now()).await;
-                fresh.map_err(trouble)?;
-            }
             self.read_local(&realm, path).await
         })
     }

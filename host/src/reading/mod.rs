@@ -4,6 +4,7 @@
 //! A read is judged against the moment at which its request came: whatever it answers was what the realm had at the
 //! generation that the answer names, and that generation is no older than what this replica had applied by then.
 
+mod access;
 mod beside;
 mod blobs;
 mod derivations;
@@ -26,15 +27,17 @@ use crate::cache::{ByteCache, Flights};
 use crate::changes::{BootTime, Hub};
 use crate::database::{Database, DatabaseError, bounded};
 use crate::plugins::{CallError, Calls, PluginEngine, Plugins, QueueFull};
-use crate::realm::{BlobHash, Generation, LocalPath};
+use crate::realm::{BlobHash, Generation, LocalPath, RealmUrl};
 use crate::registry::{Mounted, Registry};
 
+use self::access::{AccessKey, Held};
 use self::blobs::Blob;
 use self::derive::{DeriveKey, Derived};
 use self::module::ModuleEntry;
 use self::resolve::{ResolveKey, Resolved};
 use self::stored::StoredSet;
 
+pub use self::access::{Access, NOBODY};
 pub use self::beside::{Piece, Reply};
 pub use self::derive::{Artifact, Failure, Made};
 pub use self::fresh::Served;
@@ -60,6 +63,8 @@ pub struct ReadLimits {
     pub database_timeout: Duration,
     /// Look-ups of requests at one time.
     pub lookups: usize,
+    /// Whether everyone may do everything: nobody is asked who they are.
+    pub open: bool,
 }
 
 /// Headers that whoever answers with a cached value has made for it: they last as long as the value.
@@ -78,8 +83,10 @@ struct Inner {
     plugins: Plugins,
     calls: Arc<Calls>,
     limits: ReadLimits,
+    access: ByteCache<Arc<str>, Arc<Held>>,
+    access_flights: Flights<AccessKey, Result<Option<Arc<Held>>, DatabaseError>>,
     paths: ByteCache<LocalPath, Arc<Resolved>>,
-    path_flights: Flights<ResolveKey, Result<Arc<Resolved>, DatabaseError>>,
+    path_flights: Flights<ResolveKey, Result<Option<Arc<Resolved>>, DatabaseError>>,
     blobs: ByteCache<BlobHash, Blob>,
     blob_flights: Flights<BlobHash, Result<Option<Blob>, DatabaseError>>,
     settings: ByteCache<BlobHash, resolve::Settings>,
@@ -237,7 +244,9 @@ impl Reader {
         let bytes = parts.limits.cache_bytes;
         Self(Arc::new(Inner {
             // With a tenth that is HTTP's, for coded bodies, all of it.
-            paths: ByteCache::new(bytes / 10),
+            access: ByteCache::new(bytes / 50),
+            access_flights: Flights::new(runtime.clone()),
+            paths: ByteCache::new(bytes * 2 / 25),
             path_flights: Flights::new(runtime.clone()),
             blobs: ByteCache::new(bytes * 3 / 10),
             blob_flights: Flights::new(runtime.clone()),
@@ -264,6 +273,12 @@ impl Reader {
         &self.0.hub
     }
 
+    /// The realm at exactly this URL.
+    #[must_use]
+    pub fn realm_at(&self, url: &RealmUrl) -> Option<Arc<Mounted>> {
+        self.0.registry.get(url)
+    }
+
     /// The installed plugins.
     #[must_use]
     pub fn plugins(&self) -> &Plugins {
@@ -278,9 +293,10 @@ impl Reader {
 
     /// Bytes and entries per cache.
     #[must_use]
-    pub fn cache_sizes(&self) -> [(&'static str, (u64, usize)); 5] {
+    pub fn cache_sizes(&self) -> [(&'static str, (u64, usize)); 6] {
         let inner = &self.0;
         [
+            ("permissions", inner.access.size()),
             ("paths", inner.paths.size()),
             ("blobs", inner.blobs.size()),
             ("settings", inner.settings.size()),

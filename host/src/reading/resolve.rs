@@ -84,22 +84,17 @@ impl Reader {
         let key = (realm.id, path.clone(), periods);
         let (own, realm, path) = (self.clone(), Arc::clone(realm), path.clone());
         let mut waiter = self.0.path_flights.join(key, |_| async move {
-            let resolved =
-                own.look(&realm, std::slice::from_ref(&path))
-                    .await
-                    .and_then(|found| {
-                        found.into_values().next().ok_or_else(|| {
-                            DatabaseError::Unavailable(format!("{} is gone", realm.url))
-                        })
-                    });
+            let found = own.look(&realm, std::slice::from_ref(&path)).await;
             #[cfg(feature = "under-test")]
             crate::gates::pass("path-read", path.as_str()).await;
-            let resolved = resolved?;
-            own.keep(&realm, path, &resolved);
+            let resolved = found?.and_then(|found| found.into_values().next());
+            if let Some(resolved) = &resolved {
+                own.keep(&realm, path, resolved);
+            }
             Ok(resolved)
         });
         let resolved = waiter.result().await.ok_or(ReadError::Broken)?;
-        Ok((resolved?, Origin::Miss))
+        Ok((resolved?.ok_or(ReadError::NoRealm)?, Origin::Miss))
     }
 
     /// The same for a request, which takes its turn among those that have to ask the database.
@@ -142,7 +137,8 @@ impl Reader {
             }
         }
         if !missing.is_empty() {
-            for (path, resolved) in self.look(realm, &missing).await? {
+            let found = self.look(realm, &missing).await?;
+            for (path, resolved) in found.ok_or(ReadError::NoRealm)? {
                 self.keep(realm, path.clone(), &resolved);
                 all.insert(path, resolved);
             }
@@ -160,12 +156,12 @@ impl Reader {
         self.0.paths.insert(realm.id, path, Arc::clone(resolved));
     }
 
+    /// None when the realm is gone.
     async fn look(
         &self,
         realm: &Mounted,
         paths: &[LocalPath],
-    ) -> Result<HashMap<LocalPath, Arc<Resolved>>, DatabaseError> {
-        let gone = || DatabaseError::Unavailable(format!("{} is gone", realm.url));
+    ) -> Result<Option<HashMap<LocalPath, Arc<Resolved>>>, DatabaseError> {
         // The extensions to try come from the settings, and the settings in force from the same statement as the files:
         // a first guess is put right when they differ.
         let mut settings_hash = None;
@@ -182,9 +178,9 @@ impl Reader {
                 .collect();
             let names: Vec<&str> = candidates.iter().flatten().map(String::as_str).collect();
             let look = self.0.database.look(realm.id, &names);
-            let looked = bounded(self.0.limits.database_timeout, "look", look)
-                .await?
-                .ok_or_else(gone)?;
+            let Some(looked) = bounded(self.0.limits.database_timeout, "look", look).await? else {
+                return Ok(None);
+            };
             if looked.settings != settings_hash {
                 settings_hash = looked.settings;
                 settings = self.settings(realm.id, settings_hash).await?;
@@ -221,7 +217,7 @@ impl Reader {
                         };
                         (path.clone(), Arc::new(looked))
                     });
-            return Ok(resolved.collect());
+            return Ok(Some(resolved.collect()));
         }
         Err(DatabaseError::Unavailable(format!(
             "realm.json of {} changes faster than it can be read",

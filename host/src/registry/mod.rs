@@ -5,6 +5,7 @@ mod replicas;
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, Instant};
 
 use parking_lot::RwLock;
 use tokio::sync::Notify;
@@ -12,7 +13,7 @@ use tracing::{info, warn};
 
 use crate::cache::Floors;
 use crate::changes::{BootTime, Hub, Invalidation, Subscriber, Tracker};
-use crate::database::{Database, DatabaseError, RealmKind, RealmRow};
+use crate::database::{Database, DatabaseError, RealmKind, RealmRow, bounded};
 use crate::realm::{Generation, RealmId, RealmUrl};
 
 pub use self::replicas::{Check, Checks, Replicas, as_json};
@@ -26,8 +27,8 @@ pub struct Mounted {
     pub url: RealmUrl,
     /// What it is made from.
     pub kind: RealmKind,
-    /// Whether everyone may read it.
-    pub public: bool,
+    /// What it is published from.
+    pub source: Option<RealmUrl>,
     /// What is known of its log.
     pub tracker: Arc<Tracker>,
     /// What invalidations have raised.
@@ -72,7 +73,11 @@ pub struct Registry {
     snapshot: RwLock<Arc<Snapshot>>,
     floors: RwLock<HashMap<RealmId, Arc<Floors>>>,
     refreshing: tokio::sync::Mutex<()>,
+    /// When the registry was last asked for its generation on behalf of somebody who found no realm.
+    asked: tokio::sync::Mutex<Option<Instant>>,
     wanted: Notify,
+    /// Longest wait for the database.
+    timeout: Duration,
 }
 
 impl std::fmt::Debug for Registry {
@@ -88,13 +93,19 @@ impl Registry {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn open(database: Database, hub: Arc<Hub>) -> Result<Arc<Self>, DatabaseError> {
+    pub async fn open(
+        database: Database,
+        hub: Arc<Hub>,
+        timeout: Duration,
+    ) -> Result<Arc<Self>, DatabaseError> {
         let registry = Arc::new(Self {
             database,
             hub: Arc::clone(&hub),
             snapshot: RwLock::default(),
             floors: RwLock::default(),
             refreshing: tokio::sync::Mutex::default(),
+            asked: tokio::sync::Mutex::default(),
+            timeout,
             wanted: Notify::new(),
         });
         hub.subscribe(Arc::clone(&registry) as Arc<dyn Subscriber>);
@@ -117,7 +128,7 @@ impl Registry {
             let same = old
                 .realms
                 .get(row.url.as_str())
-                .filter(|known| known.row.id == row.id && known.row.kind == row.kind)
+                .filter(|known| known.row.is_same(&row) || mutant!("other-realm-taken-for-the-old"))
                 .filter(|known| !known.is_over());
             let known = match same {
                 Some(known) => Arc::clone(known),
@@ -159,6 +170,39 @@ impl Registry {
             }
         }
         Ok(())
+    }
+
+    /// Has the registry read again soon.
+    pub fn want_refresh(&self) {
+        self.wanted.notify_one();
+    }
+
+    /// Whether the registry has changed since this replica has read it; if so it is read again. Callers share a question
+    /// that was asked after they came.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn catch_up(&self) -> Result<bool, DatabaseError> {
+        let come = Instant::now();
+        let before = self.generation();
+        let mut asked = self.asked.lock().await;
+        if asked.is_none_or(|asked| asked < come) {
+            let sent = Instant::now();
+            let now = self.database.registry_generation();
+            let now = bounded(self.timeout, "registry", now).await?;
+            if now != self.generation() {
+                bounded(self.timeout, "registry", self.refresh()).await?;
+            }
+            *asked = Some(sent);
+        }
+        Ok(self.generation() != before)
+    }
+
+    /// The longest realm that this URL lies in, itself not counted.
+    #[must_use]
+    pub fn around(&self, url: &RealmUrl) -> Option<Arc<Mounted>> {
+        self.find(url.as_str().strip_suffix('/')?)
+            .map(|(realm, _)| realm)
     }
 
     /// The registry's generation, as this replica knows it.
@@ -252,7 +296,7 @@ impl Registry {
                 id: row.id,
                 url: row.url.clone(),
                 kind: row.kind,
-                public: row.public_readable,
+                source: row.source.clone(),
                 tracker,
                 floors,
             })

@@ -1,0 +1,221 @@
+use std::sync::Arc;
+
+use hyper::{HeaderMap, StatusCode};
+
+use super::App;
+use super::error::Problem;
+use super::read::generation;
+use crate::database::RealmKind;
+use crate::lifecycle::{Actor, WriteError};
+use crate::reading::{Access, Asked, NOBODY, ReadError, Reader, Served};
+use crate::realm::{RealmUrl, Rights};
+use crate::registry::Mounted;
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(super) struct Visitor {
+    /// Their name; [`NOBODY`]: they have not said.
+    user: Arc<str>,
+    /// Whether they may do everything, in every realm.
+    all: bool,
+}
+
+/// What a request needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    /// To know that the realm is there.
+    Sight,
+    /// To read it.
+    Read,
+    /// To change its files.
+    Write,
+    /// To own it.
+    Own,
+}
+
+/// A request that has been judged: it may do what it needs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    /// What the visitor may do.
+    pub(super) access: Access,
+    /// How sure that is, and all else that caches hold of the realm.
+    pub(super) served: Served,
+}
+
+impl Visitor {
+    /// On whose behalf they do something.
+    pub(super) fn actor(&self) -> Actor {
+        Actor {
+            name: self.name().map(str::to_owned),
+            all: self.all,
+        }
+    }
+
+    /// Their name, where they have said it.
+    pub(super) fn name(&self) -> Option<&str> {
+        Some(&*self.user).filter(|user| !user.is_empty())
+    }
+
+    /// Whether they may do everything.
+    pub(super) fn is_operator(&self) -> bool {
+        self.all
+    }
+
+    /// Whether they who were once let in may stay.
+    pub(super) async fn may_still_read(&self, reader: &Reader, realm: &Arc<Mounted>) -> bool {
+        let access = self.access(reader, realm).await;
+        access.is_ok_and(|access| access.rights.read && !access.archived)
+    }
+
+    /// What they may do in a realm, as far as this replica knows: with the rights of a source's owner in what is published
+    /// from it.
+    async fn access(&self, reader: &Reader, realm: &Arc<Mounted>) -> Result<Access, ReadError> {
+        let mut access = reader.access(realm, &self.user).await?;
+        if self.all {
+            access.rights = Rights::ALL;
+        } else if let Some(source) = &realm.source
+            && let Some(source) = reader.realm_at(source)
+            && !access.rights.owner
+        {
+            reader.ensure_fresh(&source, Asked::now()).await?;
+            let at_source = reader.access(&source, &self.user).await?;
+            if at_source.rights.owner {
+                access.rights.owner = true;
+                access.rights.read = true;
+            }
+        }
+        Ok(access)
+    }
+
+    /// What they are told where there is no realm, and where there is one that they may not know of.
+    pub(super) fn no_realm(&self) -> Problem {
+        let problem = Problem::no_realm();
+        if self.all || self.name().is_some() {
+            return problem;
+        }
+        // RFC 9110, section 11.6.1: credentials might change the answer.
+        problem.with_header("www-authenticate", "Bearer")
+    }
+
+    fn not_enough(&self, detail: &str) -> Problem {
+        if self.name().is_some() {
+            return Problem::new(StatusCode::FORBIDDEN, "forbidden", detail);
+        }
+        let detail = format!("{detail}; send a token (`Authorization: Bearer …`)");
+        Problem::new(StatusCode::UNAUTHORIZED, "token-missing", detail)
+            .with_header("www-authenticate", "Bearer")
+    }
+
+    /// Refuses those who have not said who they are.
+    pub(super) fn require_name(&self) -> Result<(), Problem> {
+        if self.all || self.name().is_some() {
+            return Ok(());
+        }
+        Err(self.not_enough("this is for users"))
+    }
+}
+
+impl App {
+    /// Who sends a request with these headers.
+    pub(super) fn visitor(&self, _headers: &HeaderMap) -> Result<Visitor, Problem> {
+        Ok(Visitor {
+            user: Arc::clone(&NOBODY),
+            all: true,
+        })
+    }
+
+    /// Judges a request: what the visitor may do in the realm is known here as surely as the realm's files are.
+    pub(super) async fn judge(
+        &self,
+        realm: &Arc<Mounted>,
+        visitor: &Visitor,
+        need: Need,
+        (headers, asked): (&HeaderMap, Asked),
+    ) -> Result<Seen, Problem> {
+        let reader = &self.0.reader;
+        let served = reader.ensure_fresh(realm, asked).await;
+        let mut access = visitor.access(reader, realm).await;
+        // They may have been given the right at a generation that this replica has not seen: the log is asked once.
+        if let (Ok(known), Ok(Some(wanted))) = (&access, generation(headers))
+            && !suffices(known, need)
+            && realm.tracker.applied() < wanted
+            && reader.hub().catch_up(&realm.tracker).await.is_ok()
+        {
+            access = visitor.access(reader, realm).await;
+        }
+        let access = match access {
+            Ok(access) => access,
+            Err(ReadError::NoRealm) => return Err(visitor.no_realm()),
+            Err(_) => return Err(unknown()),
+        };
+        if !access.rights.read {
+            return Err(match served {
+                Ok(Served::Fresh) => visitor.no_realm(),
+                _ => unknown(),
+            });
+        }
+        let served = served?;
+        if need == Need::Sight {
+            return Ok(Seen { access, served });
+        }
+        if need == Need::Own && !access.rights.owner {
+            return Err(visitor.not_enough("only an owner of the realm may do this"));
+        }
+        if access.archived && need != Need::Own {
+            return Err(WriteError::Archived.into());
+        }
+        if need == Need::Write {
+            if realm.kind == RealmKind::Published {
+                return Err(WriteError::IsPublished.into());
+            }
+            if !access.rights.write {
+                return Err(visitor.not_enough("you may read this realm, and not change it"));
+            }
+        }
+        Ok(Seen { access, served })
+    }
+
+    /// No realm is known to be at a URL: asks whether one has come.
+    pub(super) async fn look_again(&self) -> Result<bool, Problem> {
+        self.0.registry.catch_up().await.map_err(|_| unknown())
+    }
+}
+
+fn suffices(access: &Access, need: Need) -> bool {
+    match need {
+        Need::Sight | Need::Read => access.rights.read,
+        Need::Write => access.rights.write,
+        Need::Own => access.rights.owner,
+    }
+}
+
+/// The same for a realm that there may be and for one that they may not be allowed to know of.
+fn unknown() -> Problem {
+    let detail = "the database is away, and it is not known which realm this is or who may read it";
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "database-unavailable",
+        detail,
+    )
+    .with_header("retry-after", "1")
+}
+
+/// Where users who are no operators may have realms.
+#[derive(Clone, Debug)]
+pub(super) struct Claims {
+    origin: String,
+}
+
+impl Claims {
+    pub(super) fn new(origin: &str) -> Self {
+        Self {
+            origin: origin.to_owned(),
+        }
+    }
+
+    /// Whether a realm may be made, or published, at a URL. At the root of this host's origin it would have everything that
+    /// is nobody's yet.
+    pub(super) fn allow(&self, url: &RealmUrl, _publish: bool) -> bool {
+        url.origin() == self.origin && url.path() != "/"
+    }
+}

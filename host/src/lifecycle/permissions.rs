@@ -1,0 +1,90 @@
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::announce::What;
+use super::{Actor, Lifecycle, LifecycleError, require_owner};
+use crate::database::{AuditEntry, EVERYONE};
+use crate::realm::{Generation, RealmUrl, Rights};
+
+/// A user's rights from now on; none: all are taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Whose; `*` is everyone.
+    pub user: String,
+    /// Exactly these.
+    pub rights: Rights,
+}
+
+impl Lifecycle {
+    /// Gives users rights in a realm, and takes them. A change of permissions is a change of the whole realm: it holds on
+    /// every replica as soon as any change does.
+    ///
+    /// # Errors
+    /// When there is no such realm, somebody else owns it, or somebody who is no operator would make or unmake an owner.
+    pub async fn share(
+        self: &Arc<Self>,
+        url: RealmUrl,
+        grants: Vec<Grant>,
+        by: Actor,
+    ) -> Result<Generation, LifecycleError> {
+        self.operation("permissions", |own| async move {
+            own.share_now(&url, &grants, &by).await
+        })
+        .await
+    }
+
+    async fn share_now(
+        &self,
+        url: &RealmUrl,
+        grants: &[Grant],
+        by: &Actor,
+    ) -> Result<Generation, LifecycleError> {
+        for grant in grants {
+            if !is_user(&grant.user) {
+                return Err(LifecycleError::BadUser(grant.user.clone()));
+            }
+            if grant.user == EVERYONE && grant.rights.owner {
+                return Err(LifecycleError::EveryoneOwns);
+            }
+        }
+        let mut transaction = self.lock(&[url]).await?;
+        let target = transaction.write_target(url).await?;
+        let target = target.ok_or_else(|| LifecycleError::NoRealm(url.clone()))?;
+        require_owner(&mut transaction, target, by).await?;
+        let mut given = serde_json::Map::new();
+        for grant in grants {
+            let before = transaction.granted(target.id, &grant.user).await?;
+            if before == grant.rights {
+                continue;
+            }
+            if (before.owner || grant.rights.owner) && !by.all {
+                return Err(LifecycleError::OwnerChange(grant.user.clone()));
+            }
+            transaction
+                .grant(target.id, &grant.user, grant.rights)
+                .await?;
+            given.insert(grant.user.clone(), json!(grant.rights.names()));
+        }
+        if given.is_empty() {
+            return Ok(self.see(url, target.generation).await?);
+        }
+        let generation = transaction.log_change(target, None).await?;
+        let entry = AuditEntry {
+            actor: by.name.as_deref(),
+            operation: "permissions",
+            url,
+            generation,
+            detail: json!({ "users": given }),
+        };
+        transaction.audit(target, &entry).await?;
+        let committed = transaction.commit().await;
+        self.settle(committed, &[(url, What::Shared)]).await?;
+        Ok(generation)
+    }
+}
+
+/// Whether a name can be a user's, or everyone's.
+fn is_user(name: &str) -> bool {
+    (1..=255).contains(&name.len()) && name.trim() == name && !name.chars().any(char::is_control)
+}
