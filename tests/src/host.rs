@@ -137,6 +137,49 @@ impl Host {
         path.to_owned()
     }
 
+    /// Sends JSON to one of the server's own endpoints; the answer.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.request("POST", path).body(body.to_string()))
+            .await
+    }
+
+    /// Publishes one path of the origin at another; the answer must be good.
+    ///
+    /// # Panics
+    /// When it is not.
+    pub async fn publish(&self, source: &str, target: &str) -> Answer {
+        let body = serde_json::json!({
+            "sourceRealmURL": format!("{ORIGIN}{source}"), "publishedRealmURL": format!("{ORIGIN}{target}"),
+        });
+        let answer = self.post("/_publish-realm", &body).await;
+        assert_eq!(answer.status, 202, "{}", answer.text());
+        answer
+    }
+
+    /// Takes a published realm away; the answer must be good.
+    ///
+    /// # Panics
+    /// When it is not.
+    pub async fn unpublish(&self, target: &str) -> Answer {
+        let body = serde_json::json!({ "publishedRealmURL": format!("{ORIGIN}{target}") });
+        let answer = self.post("/_unpublish-realm", &body).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer
+    }
+
+    /// Deletes a realm; the answer must be good.
+    ///
+    /// # Panics
+    /// When it is not.
+    pub async fn delete_realm(&self, path: &str) -> Answer {
+        let body =
+            serde_json::json!({ "data": { "type": "realm", "id": format!("{ORIGIN}{path}") } });
+        let request = self.request("DELETE", "/_delete-realm");
+        let answer = self.send(request.body(body.to_string())).await;
+        assert_eq!(answer.status, 204, "{}", answer.text());
+        answer
+    }
+
     /// GET of the admin socket.
     ///
     /// # Panics
