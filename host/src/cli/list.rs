@@ -11,7 +11,7 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
         if context.json {
             println!(
                 "{}",
-                json!({ "url": realm.url.as_str(), "kind": realm.kind.as_str(), "generation": realm.generation, "folder": realm.folder })
+                json!({ "url": realm.url.as_str(), "kind": realm.kind.as_str(), "generation": realm.generation, "folder": realm.folder, "source": realm.source.map(|url| url.to_string()) })
             );
         } else {
             println!(

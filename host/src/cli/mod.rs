@@ -1,21 +1,29 @@
 //! The command line: one file per subcommand. Each talks to a running host over HTTP, or works on the database itself.
 
+mod archive;
 mod config;
 mod create;
+mod delete;
 mod doctor;
+mod export;
+mod grant;
 mod import;
 mod invalidate;
 mod list;
 mod migrate;
+mod publish;
 mod serve;
 mod settings;
+mod status;
 mod target;
+mod unpublish;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use self::settings::SettingsArgs;
+use crate::realm::RealmUrl;
 
 /// Serves realms: URL-addressed trees of files, through WebAssembly plugins.
 #[derive(Debug, Parser)]
@@ -45,6 +53,24 @@ enum Command {
     Import(import::Args),
     /// Make a realm hold exactly a folder's files
     Sync(import::SyncArgs),
+    /// Write a realm's files to a folder
+    Export(export::Args),
+    /// Publish a realm, anew or again
+    Publish(publish::Args),
+    /// Take a published realm away
+    Unpublish(unpublish::Args),
+    /// Delete a realm, with all that is published from it
+    Delete(delete::Args),
+    /// Seal a realm: nothing is lost, and nobody sees it
+    Archive(archive::Args),
+    /// Open an archived realm again
+    Unarchive(archive::Args),
+    /// Give a user rights in a realm
+    Grant(grant::Args),
+    /// Take a user's rights in a realm
+    Revoke(grant::RevokeArgs),
+    /// Show what there is to know of a realm
+    Status(status::Args),
     /// Drop what every replica has cached of a realm
     Invalidate(invalidate::Args),
     /// List the realms
@@ -61,6 +87,20 @@ struct Context {
     json: bool,
     host: Option<String>,
     settings: SettingsArgs,
+}
+
+impl Context {
+    /// Says that something was done to a realm.
+    fn done(&self, url: &RealmUrl, what: &str) {
+        if self.json {
+            println!(
+                "{}",
+                serde_json::json!({ "realm": url.as_str(), "done": what })
+            );
+        } else {
+            eprintln!("{url}: {what}");
+        }
+    }
 }
 
 /// Runs the command line; the process's exit code.
@@ -92,6 +132,15 @@ pub fn main() -> ExitCode {
             Command::Create(args) => create::run(&context, args).await,
             Command::Import(args) => import::run(&context, args).await,
             Command::Sync(args) => import::sync(&context, args).await,
+            Command::Export(args) => export::run(&context, args).await,
+            Command::Publish(args) => publish::run(&context, args).await,
+            Command::Unpublish(args) => unpublish::run(&context, args).await,
+            Command::Delete(args) => delete::run(&context, args).await,
+            Command::Archive(args) => archive::run(&context, args, true).await,
+            Command::Unarchive(args) => archive::run(&context, args, false).await,
+            Command::Grant(args) => grant::run(&context, args).await,
+            Command::Revoke(args) => grant::revoke(&context, args).await,
+            Command::Status(args) => status::run(&context, args).await,
             Command::Invalidate(args) => invalidate::run(&context, args).await,
             Command::List => list::run(&context).await,
             Command::Config(args) => config::run(&context, &args),

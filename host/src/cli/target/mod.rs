@@ -1,11 +1,14 @@
+mod realms;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
-use reqwest::{Client, Method, RequestBuilder, Response};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
+pub(super) use self::realms::Listing;
 use super::Context;
 use crate::host::{Core, DataFolder};
 use crate::lifecycle::{Actor, Change, Condition, WriteSet};
@@ -26,6 +29,9 @@ pub(super) struct Direct {
     core: Core,
     _folder: DataFolder,
 }
+
+/// How often a listing starts over.
+const TRIES: usize = 10;
 
 /// A file's new bytes; none: it goes.
 pub(super) type Edit = (LocalPath, Option<Bytes>);
@@ -61,10 +67,19 @@ impl Target {
         })))
     }
 
-    pub(super) async fn create(&self, url: &RealmUrl) -> anyhow::Result<()> {
+    pub(super) async fn create(
+        &self,
+        url: &RealmUrl,
+        name: Option<String>,
+        owner: Option<String>,
+    ) -> anyhow::Result<()> {
         match self {
             Self::Http(http) => {
-                let body = json!({ "data": { "attributes": { "url": url.as_str() } } });
+                let mut attributes = json!({ "url": url.as_str(), "name": name });
+                if let Some(owner) = owner {
+                    attributes["owner"] = json!(owner);
+                }
+                let body = json!({ "data": { "attributes": attributes } });
                 http.send(
                     http.client
                         .post(format!("{}/_create-realm", http.base))
@@ -74,7 +89,7 @@ impl Target {
             }
             Self::Direct(direct) => {
                 let by = Actor::operator();
-                let made = direct.core.lifecycle.create(url.clone(), None, None, by);
+                let made = direct.core.lifecycle.create(url.clone(), name, owner, by);
                 made.await?;
             }
         }
@@ -82,10 +97,7 @@ impl Target {
     }
 
     /// The realm's files with their tags.
-    pub(super) async fn files(
-        &self,
-        realm: &RealmUrl,
-    ) -> anyhow::Result<BTreeMap<LocalPath, String>> {
+    pub(super) async fn files(&self, realm: &RealmUrl) -> anyhow::Result<Listing> {
         match self {
             Self::Http(http) => http.files(realm).await,
             Self::Direct(direct) => {
@@ -195,6 +207,11 @@ impl Http {
             .send()
             .await
             .with_context(|| format!("asking the host at {}", self.base))?;
+        self.good(answer).await
+    }
+
+    /// An answer that says that it was done, else why not.
+    async fn good(&self, answer: Response) -> anyhow::Result<Response> {
         if answer.status().is_success() {
             return Ok(answer);
         }
@@ -209,15 +226,32 @@ impl Http {
         bail!("{status}: {}", details.collect::<Vec<_>>().join("; "))
     }
 
-    async fn files(&self, realm: &RealmUrl) -> anyhow::Result<BTreeMap<LocalPath, String>> {
+    /// All of one generation: a folder is asked for after the other, and all again where the realm has changed between.
+    async fn files(&self, realm: &RealmUrl) -> anyhow::Result<Listing> {
+        for _ in 0..TRIES {
+            if let Some(files) = self.files_once(realm).await? {
+                return Ok(files);
+            }
+        }
+        bail!("{realm} changes faster than it can be listed")
+    }
+
+    async fn files_once(&self, realm: &RealmUrl) -> anyhow::Result<Option<Listing>> {
         let (mut files, mut folders) = (BTreeMap::new(), vec![String::new()]);
+        let mut generation = None;
         while let Some(folder) = folders.pop() {
-            let answer = self
-                .send(
-                    self.realm(Method::GET, realm, &folder)
-                        .header("accept", "application/vnd.api+json"),
-                )
-                .await?;
+            let request = self
+                .realm(Method::GET, realm, &folder)
+                .header("accept", "application/vnd.api+json");
+            let answer = request.send().await?;
+            if answer.status() == StatusCode::NOT_FOUND && !folder.is_empty() {
+                return Ok(None);
+            }
+            let answer = self.good(answer).await?;
+            let of = answer.headers().get("realm-generation").cloned();
+            if generation.get_or_insert_with(|| of.clone()) != &of {
+                return Ok(None);
+            }
             let listing: Value = serde_json::from_str(&answer.text().await?)?;
             for entry in listing["data"].as_array().into_iter().flatten() {
                 let path = entry["attributes"]["path"].as_str().unwrap_or_default();
@@ -235,7 +269,7 @@ impl Http {
                 }
             }
         }
-        Ok(files)
+        Ok(Some(files))
     }
 
     async fn commit(
