@@ -2,6 +2,7 @@
 //! Queries are written once wherever the two dialects agree. What a row means is decided elsewhere.
 
 mod changes;
+mod collect;
 mod derivations;
 mod error;
 mod facts;
@@ -24,6 +25,7 @@ use tracing::Instrument;
 use crate::telemetry::TRACE;
 
 pub use self::changes::{ChangeRow, Changes};
+pub use self::collect::{CollectError, Collected};
 pub use self::derivations::{DerivationRow, NewDerivation, Part};
 pub use self::error::DatabaseError;
 pub(crate) use self::error::is_queue_full;

@@ -1,7 +1,8 @@
-//! What changes a realm: create, write, follow a folder. Each change is one transaction, in a task that outlives its
+//! What changes a realm: create, write, follow a folder; and what goes once nothing refers to it. Each change is one transaction, in a task that outlives its
 //! client; after the commit it is applied here, announced to the peers, and only then answered.
 
 mod bootstrap;
+mod collect;
 mod folder;
 mod queue;
 mod walk;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
+use self::collect::{despite_the_collector, is_lost};
 use self::queue::Queues;
 use crate::changes::{Announcement, FILE_CHANGES, Hub, REGISTRY, payloads};
 use crate::database::{Database, DatabaseError, NewRealm, RealmKind};
@@ -20,6 +22,7 @@ use crate::realm::{BlobHash, LocalPath, RealmUrl, SETTINGS_FILE};
 use crate::registry::{Mounted, Registry};
 
 pub use self::bootstrap::FollowError;
+pub use self::collect::keep_collecting;
 pub use self::walk::{Unfit, walk};
 pub use self::write::{Change, Condition, Effect, WriteError, WriteSet, Written};
 
@@ -95,7 +98,8 @@ impl Lifecycle {
                 kind: RealmKind::Source,
                 folder: None,
             };
-            own.create_now(&new, name.as_deref()).await
+            let lost = |error: &CreateError| matches!(error, CreateError::Database(error) if is_lost(error));
+            despite_the_collector(|| own.create_now(&new, name.as_deref()), lost).await
         });
         task.await
             .unwrap_or_else(|error| Err(panicked(&error).into()))
