@@ -17,7 +17,7 @@ use crate::changes::{Announcer, Hub, keep_lease, listen, require_delivery};
 use crate::config::{Config, ConfigError};
 use crate::database::{ConnectOptions, Database};
 use crate::http::{self, App, Stop};
-use crate::lifecycle::{Lifecycle, WriteLimits};
+use crate::lifecycle::{Lifecycle, WriteLimits, keep_collecting};
 use crate::plugins::{Calls, EngineOptions, Plugin, PluginEngine, Plugins};
 use crate::reading::{Parts, ReadLimits, Reader};
 use crate::realm::{LocalPath, RealmUrl};
@@ -332,4 +332,9 @@ fn spawn_keepers(config: &Config, core: &Core) {
             tokio::time::sleep(Duration::from_secs(3600)).await;
         }
     });
+    if config.roles.work {
+        let database = core.database.clone();
+        let (every, after) = (config.collect_every, config.collect_after);
+        tokio::spawn(keep_collecting(database, every, after));
+    }
 }

@@ -50,6 +50,12 @@ impl HostOptions {
         }
     }
 
+    /// Where its data is.
+    #[must_use]
+    pub fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
     /// With a setting.
     #[must_use]
     pub fn with(mut self, setting: &str, value: &str) -> Self {

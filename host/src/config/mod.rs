@@ -100,6 +100,15 @@ impl CorsOrigins {
     }
 }
 
+/// What a replica does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Roles {
+    /// It answers requests.
+    pub serve: bool,
+    /// It does what no request waits for.
+    pub work: bool,
+}
+
 /// Every setting, understood.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -145,6 +154,12 @@ pub struct Config {
     pub generation_wait: Duration,
     /// Age at which change rows go.
     pub changes_retention: Duration,
+    /// What this replica does.
+    pub roles: Roles,
+    /// How often what nothing refers to is collected.
+    pub collect_every: Duration,
+    /// How long a blob is kept after nothing refers to it any more.
+    pub collect_after: Duration,
     /// Bounds of a guest call.
     pub limits: CallLimits,
 }
@@ -219,22 +234,12 @@ impl Config {
             .text("origin")
             .map(|text| parse_origin(text).map_err(|problem| raw.fail("origin", problem)))
             .transpose()?;
-        if let Some(unknown) = raw.0["role"]
-            .text
-            .split(',')
-            .find(|role| !matches!(*role, "serve" | "work"))
-        {
-            return Err(raw.fail(
-                "role",
-                format!("has `{unknown}`; a role is `serve` or `work`"),
-            ));
-        }
         if !matches!(raw.0["access-log"].text.as_str(), "on" | "off") {
             return Err(raw.fail("access-log", "is neither `on` nor `off`"));
         }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let concurrency: usize = raw.number("plugin-concurrency")?;
-        Ok(Self {
+        let config = Self {
             data_dir: PathBuf::from(&raw.0["data-dir"].text),
             database_url: raw.text("database-url").map(str::to_owned),
             database_connections: raw.number("database-connections")?,
@@ -265,6 +270,9 @@ impl Config {
             write_queue: raw.number("write-queue")?,
             generation_wait: raw.duration("generation-wait")?,
             changes_retention: raw.duration("changes-retention")?,
+            roles: roles(raw)?,
+            collect_every: raw.duration("collect-every")?,
+            collect_after: raw.duration("collect-after")?,
             limits: CallLimits {
                 memory: raw.bytes("plugin-memory")?,
                 deadline: raw.duration("plugin-deadline")?,
@@ -279,8 +287,44 @@ impl Config {
                 restarts: raw.number("plugin-restarts")?,
                 resident: raw.bytes("plugin-resident")?,
             },
-        })
+        };
+        config.collects_late_enough()?;
+        Ok(config)
     }
+
+    /// Another replica believes what it knows of a path for so long, and a call that has begun on it may take its time.
+    fn collects_late_enough(&self) -> Result<(), ConfigError> {
+        let needed = self.lease + self.stale_limit + self.limits.deadline;
+        if self.collect_after > needed {
+            return Ok(());
+        }
+        Err(ConfigError::Conflict(format!(
+            "`collect-after` ({}) is not longer than `lease`, `stale-limit` and `plugin-deadline` together ({}): for so long a \
+             replica may still come for the bytes of a file that is gone",
+            humantime::format_duration(self.collect_after),
+            humantime::format_duration(needed),
+        )))
+    }
+}
+
+fn roles(raw: &RawConfig) -> Result<Roles, ConfigError> {
+    let mut roles = Roles {
+        serve: false,
+        work: false,
+    };
+    for role in raw.0["role"].text.split(',') {
+        match role {
+            "serve" => roles.serve = true,
+            "work" => roles.work = true,
+            unknown => {
+                return Err(raw.fail(
+                    "role",
+                    format!("has `{unknown}`; a role is `serve` or `work`"),
+                ));
+            }
+        }
+    }
+    Ok(roles)
 }
 
 fn codings(raw: &RawConfig) -> Result<Vec<Coding>, ConfigError> {
@@ -332,7 +376,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::time::Duration;
 
-    use super::{Config, RawConfig, Source};
+    use super::{Config, RawConfig, Roles, Source};
 
     fn with(flags: &[(&str, &str)]) -> Result<Config, String> {
         let flags: BTreeMap<_, _> = flags
@@ -372,6 +416,32 @@ mod tests {
         );
         assert!(with(&[("listen", "0.0.0.0:80"), ("auth", "none")]).is_ok());
         assert!(with(&[("auth", "jwt")]).is_err());
+    }
+
+    #[test]
+    fn bytes_are_kept_for_as_long_as_a_replica_may_come_for_them() {
+        let settings = [("stale-limit", "30s"), ("plugin-deadline", "15s")];
+        let after = |after| with(&[settings[0], settings[1], ("collect-after", after)]);
+        assert!(after("50s").unwrap_err().contains("`collect-after` (50s)"));
+        assert!(after("51s").is_ok());
+    }
+
+    #[test]
+    fn a_role_is_one_that_there_is() {
+        let roles = |text| with(&[("role", text)]).map(|config| config.roles);
+        let both = Roles {
+            serve: true,
+            work: true,
+        };
+        assert_eq!(roles("work,serve"), Ok(both));
+        assert_eq!(
+            roles("serve"),
+            Ok(Roles {
+                work: false,
+                ..both
+            })
+        );
+        assert!(roles("serve,idle").unwrap_err().contains("`idle`"));
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "role",
         "serve,work",
-        "what this replica does: `serve` answers requests, `work` indexes (there is nothing to index yet)",
+        "what this replica does: `serve` answers requests, `work` collects what nothing refers to any more (there is nothing to index yet)",
     ),
     setting(
         "auth",
@@ -159,6 +159,16 @@ pub const SETTINGS: &[Setting] = &[
         "changes-retention",
         "7d",
         "how long rows of the change log are kept",
+    ),
+    setting(
+        "collect-every",
+        "1h",
+        "how often a replica with the role `work` takes away what nothing refers to any more, unless another one is at it",
+    ),
+    setting(
+        "collect-after",
+        "1h",
+        "how long the bytes of a file are kept after nothing refers to them any more; longer than `lease`, `stale-limit` and `plugin-deadline` together, or a replica could still come for them",
     ),
     setting(
         "log",

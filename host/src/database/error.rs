@@ -12,6 +12,9 @@ pub enum DatabaseError {
         "the connection was lost while committing, so it is not known whether the change took effect: {0}"
     )]
     OutcomeUnknown(String),
+    /// What a row was to refer to is gone: a blob that was there a moment ago has been collected.
+    #[error("what was to be referred to has been collected meanwhile: {0}")]
+    Vanished(String),
     /// It was asked something wrong: a bug of the host.
     #[error("the database refused a statement: {0}")]
     Refused(String),
@@ -38,7 +41,9 @@ impl From<sqlx::Error> for DatabaseError {
                 let code = database.code().unwrap_or_default();
                 let busy = matches!(&*code, "5" | "6" | "261" | "517"); // SQLite: busy, locked
                 let passing = |state: &&str| code.len() == 5 && code.starts_with(*state);
-                if busy || PASSING_STATES.iter().any(passing) {
+                if database.is_foreign_key_violation() {
+                    Self::Vanished(text)
+                } else if busy || PASSING_STATES.iter().any(passing) {
                     Self::Unavailable(text)
                 } else {
                     Self::Refused(text)

@@ -209,12 +209,27 @@ impl Transaction {
 
     /// Keeps bytes. Callers keep several in the order of their hashes, so that no two of them wait for each other.
     ///
+    /// A blob that is there already and has the collector's mark loses it: if it is left again, its time begins anew. What
+    /// has no mark is not locked, or writers of the same bytes would wait for each other. Such a blob may be collected
+    /// before it is pointed at; [`DatabaseError::Vanished`] says so then, and the transaction is made again.
+    ///
     /// # Errors
     /// When the database is away.
     pub async fn keep_blob(&mut self, hash: BlobHash, bytes: &[u8]) -> Result<(), DatabaseError> {
-        let sql = "INSERT INTO blobs (hash, size, bytes) VALUES ($1, $2, $3) ON CONFLICT (hash) DO NOTHING";
+        let insert = "INSERT INTO blobs (hash, size, bytes) VALUES ($1, $2, $3) ON CONFLICT (hash)";
+        let sql = match self {
+            _ if mutant!("mark-not-cleared") => format!("{insert} DO NOTHING"),
+            Self::Postgres(..) => format!(
+                "WITH kept AS ({insert} DO NOTHING)
+                 UPDATE blobs SET orphaned_at = NULL WHERE hash = $1 AND orphaned_at IS NOT NULL"
+            ),
+            // On a Postgres this would lock every row that is there.
+            Self::Sqlite(_) => format!(
+                "{insert} DO UPDATE SET orphaned_at = NULL WHERE blobs.orphaned_at IS NOT NULL"
+            ),
+        };
         let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
-        within!(self, c => sqlx::query(sql).bind(hash.as_bytes()).bind(size).bind(bytes).execute(c).await.map(drop))?;
+        within!(self, c => sqlx::query(AssertSqlSafe(sql)).bind(hash.as_bytes()).bind(size).bind(bytes).execute(c).await.map(drop))?;
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 
 mod audit;
 mod changes;
+mod collect;
 mod definitions;
 mod derivations;
 mod error;
@@ -29,6 +30,7 @@ use crate::telemetry::TRACE;
 
 pub use self::audit::AuditEntry;
 pub use self::changes::{ChangeRow, Changes};
+pub use self::collect::{CollectError, Collected};
 pub use self::derivations::{DerivationRow, NewDerivation, Part};
 pub use self::error::DatabaseError;
 pub(crate) use self::error::is_queue_full;

@@ -26,7 +26,7 @@ const POSTGRES_NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::BIGI
 const SQLITE_NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 
 impl Database {
-    fn clock(&self) -> &'static str {
+    pub(super) fn clock(&self) -> &'static str {
         match self {
             Self::Postgres(_) => POSTGRES_NOW,
             Self::Sqlite(_) => SQLITE_NOW,

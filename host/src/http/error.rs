@@ -214,7 +214,7 @@ impl From<DatabaseError> for Problem {
             DatabaseError::OutcomeUnknown(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "outcome-unknown", error).retry()
             }
-            DatabaseError::Unavailable(_) => Self::new(
+            DatabaseError::Unavailable(_) | DatabaseError::Vanished(_) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "database-unavailable",
                 error,

@@ -13,7 +13,7 @@ use super::authorize::{Seen, Visitor};
 use super::error::{JSON_API, Problem};
 use super::negotiate::{Wanted, wanted};
 use crate::database::FileRow;
-use crate::reading::{Asked, Made, Module, Read, Reply};
+use crate::reading::{Asked, Made, Module, Read, ReadError, Reply};
 use crate::realm::{Generation, LocalPath};
 use crate::registry::Mounted;
 
@@ -75,11 +75,25 @@ pub(super) async fn read(ask: &Ask<'_>, rest: &str) -> Result<Response, Problem>
         LocalPath::decode(rest)?
     };
     let get = Get { ask, path };
-    match wanted {
-        Wanted::Source => get.source().await,
-        _ => get.module().await,
+    let tries = if mutant!("collected-bytes-fail-the-read") {
+        1
+    } else {
+        TRIES
+    };
+    for _ in 0..tries {
+        let response = match wanted {
+            Wanted::Source => get.source().await?,
+            _ => get.module().await?,
+        };
+        if let Some(response) = response {
+            return Ok(response);
+        }
     }
+    Err(ReadError::Overtaken(TRIES).into())
 }
+
+/// How often a read starts over from its path because the bytes that it meant have been collected.
+const TRIES: usize = 3;
 
 /// One GET or HEAD of a file.
 struct Get<'a> {
@@ -88,7 +102,8 @@ struct Get<'a> {
 }
 
 impl Get<'_> {
-    async fn source(&self) -> Result<Response, Problem> {
+    /// The file itself; none: its bytes have been collected.
+    async fn source(&self) -> Result<Option<Response>, Problem> {
         let read = self
             .ask
             .app
@@ -106,12 +121,13 @@ impl Get<'_> {
                 file.path.encode()
             ));
             self.about(&read).headers(response.headers_mut());
-            return Ok(response);
+            return Ok(Some(response));
         }
         self.stored(&read, file).await
     }
 
-    async fn module(&self) -> Result<Response, Problem> {
+    /// What the file is served as; none: its bytes have been collected.
+    async fn module(&self) -> Result<Option<Response>, Problem> {
         let reply = self
             .ask
             .app
@@ -132,13 +148,16 @@ impl Get<'_> {
                 modified_at: None,
                 prepared: None,
             };
-            return self.about(&read).bytes(self.ask, body).await;
+            return Ok(Some(self.about(&read).bytes(self.ask, body).await?));
         }
         let Some(file) = &read.value.file else {
             return self.absent(&read);
         };
         let mut response = match &*read.value.made {
-            Made::AsIs => self.stored(&read, file).await?,
+            Made::AsIs => match self.stored(&read, file).await? {
+                Some(response) => response,
+                None => return Ok(None),
+            },
             Made::Failed(failure) => {
                 return Err(self.about(&read).problem(Problem::failed(failure)));
             }
@@ -168,18 +187,19 @@ impl Get<'_> {
                 .headers_mut()
                 .insert(CONTENT_LOCATION, header(&location));
         }
-        Ok(response)
+        Ok(Some(response))
     }
 
-    /// A file as it is stored.
-    async fn stored(&self, read: &Read<Module>, file: &FileRow) -> Result<Response, Problem> {
-        let (bytes, _) = self
-            .ask
-            .app
-            .0
-            .reader
-            .bytes(self.ask.realm.id, file.blob)
-            .await?;
+    /// A file as it is stored; none: its bytes have been collected.
+    async fn stored(
+        &self,
+        read: &Read<Module>,
+        file: &FileRow,
+    ) -> Result<Option<Response>, Problem> {
+        let reader = &self.ask.app.0.reader;
+        let Some(bytes) = reader.bytes(self.ask.realm, file.blob).await? else {
+            return Ok(None);
+        };
         let body = Body {
             tag: &file.blob.short(),
             media_type: file.media_type,
@@ -187,10 +207,10 @@ impl Get<'_> {
             modified_at: Some(file.modified_at),
             prepared: Some(&read.value.prepared),
         };
-        self.about(read).bytes(self.ask, body).await
+        Ok(Some(self.about(read).bytes(self.ask, body).await?))
     }
 
-    fn absent(&self, read: &Read<Module>) -> Result<Response, Problem> {
+    fn absent<T>(&self, read: &Read<Module>) -> Result<T, Problem> {
         let problem = Problem::no_file(self.path.as_str());
         Err(self.about(read).problem(problem))
     }

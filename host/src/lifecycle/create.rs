@@ -3,6 +3,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::announce::What;
+use super::collect::{despite_the_collector, is_lost};
 use super::{Actor, Lifecycle, LifecycleError};
 use crate::database::{AuditEntry, DatabaseError, EVERYONE, NewRealm, RealmKind};
 use crate::realm::{BlobHash, LocalPath, RealmUrl, Rights, SETTINGS_FILE};
@@ -27,8 +28,9 @@ impl Lifecycle {
                 kind: RealmKind::Source,
                 folder: None,
             };
-            own.create_now(&new, name.as_deref(), owner.as_deref(), &by)
-                .await
+            let attempt = || own.create_now(&new, name.as_deref(), owner.as_deref(), &by);
+            let lost = |error: &LifecycleError| matches!(error, LifecycleError::Database(error) if is_lost(error));
+            despite_the_collector(attempt, lost).await
         })
         .await
     }

@@ -1,10 +1,11 @@
-//! What changes a realm: create, write, publish, unpublish, delete, archive, permissions, follow a folder. Each change is
-//! one transaction, in a task that outlives its client; after the commit it is applied here, announced to the peers, and
-//! only then answered.
+//! What changes a realm: create, write, publish, unpublish, delete, archive, permissions, follow a folder; and what goes once
+//! nothing refers to it. Each change is one transaction, in a task that outlives its client; after the commit it is applied
+//! here, announced to the peers, and only then answered.
 
 mod announce;
 mod archive;
 mod bootstrap;
+mod collect;
 mod create;
 mod end;
 mod error;
@@ -28,6 +29,7 @@ use crate::realm::RealmUrl;
 use crate::registry::Registry;
 
 pub use self::bootstrap::FollowError;
+pub use self::collect::keep_collecting;
 pub use self::end::Ended;
 pub use self::error::LifecycleError;
 pub use self::permissions::Grant;

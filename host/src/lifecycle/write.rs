@@ -3,6 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tracing::warn;
 
+use super::collect::{despite_the_collector, is_lost};
 use super::{Lifecycle, panicked};
 use crate::database::{
     ChangeRow, Changes, DatabaseError, FileRow, RealmKind, Transaction, WriteTarget, observed,
@@ -168,6 +169,12 @@ impl Lifecycle {
             .enter(realm.id)
             .await
             .ok_or(WriteError::Busy(self.limits.queue))?;
+        let lost =
+            |error: &WriteError| matches!(error, WriteError::Database(error) if is_lost(error));
+        despite_the_collector(|| self.write_once(realm, &set), lost).await
+    }
+
+    async fn write_once(&self, realm: &Mounted, set: &WriteSet) -> Result<Written, WriteError> {
         let urls = [&realm.url];
         let begun = self.database.begin_write(&urls, self.limits.lock_timeout);
         let mut transaction = observed("lock", begun).await?;
@@ -179,7 +186,7 @@ impl Lifecycle {
             let done = match target {
                 Some(target) if target.kind == RealmKind::Published => Err(WriteError::IsPublished),
                 Some(target) if target.archived => Err(WriteError::Archived),
-                Some(target) => apply_set(&mut transaction, target, &set).await,
+                Some(target) => apply_set(&mut transaction, target, set).await,
                 None => Err(WriteError::NoRealm),
             };
             let seen = seen_by(&mut transaction, realm, target, &done).await;
@@ -206,10 +213,10 @@ impl Lifecycle {
             self.announce(&realm.url, Some(&done.changed));
         }
         #[cfg(feature = "under-test")]
-        crate::gates::pass("before-commit", about(&set)).await;
+        crate::gates::pass("before-commit", about(set)).await;
         let committed = observed("commit", transaction.commit()).await;
         #[cfg(feature = "under-test")]
-        crate::gates::pass("after-commit", about(&set)).await;
+        crate::gates::pass("after-commit", about(set)).await;
         if let Err(error) = committed {
             // It may have taken effect, and then nobody else will say so.
             self.hub.doubt(&realm.tracker);
@@ -305,6 +312,8 @@ async fn apply_set(
     for (hash, bytes) in blobs {
         transaction.keep_blob(*hash, bytes).await?;
     }
+    #[cfg(feature = "under-test")]
+    crate::gates::pass("blobs-kept", about(set)).await;
     let mut done = Done {
         effects: Vec::with_capacity(plans.len()),
         changed: Vec::new(),

@@ -2,8 +2,9 @@ use bytes::Bytes;
 
 use super::{ReadError, Reader};
 use crate::cache::Weigh;
-use crate::database::{DatabaseError, bounded};
-use crate::realm::{BlobHash, RealmId};
+use crate::database::bounded;
+use crate::realm::BlobHash;
+use crate::registry::Mounted;
 
 /// Bytes under their hash: never stale, only evicted.
 #[derive(Clone, Debug)]
@@ -16,13 +17,14 @@ impl Weigh for Blob {
 }
 
 impl Reader {
-    /// The bytes of a blob, and whether the cache had them.
+    /// The bytes of a blob that a path means. None: the path has come to mean something else so long ago that they have
+    /// been collected. What has changed is applied here by then: whoever starts over from the path gets on.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn bytes(&self, realm: RealmId, hash: BlobHash) -> Result<(Bytes, bool), ReadError> {
-        if let Some(blob) = self.0.blobs.get(realm, &hash) {
-            return Ok((blob.0.clone(), true));
+    pub async fn bytes(&self, realm: &Mounted, hash: BlobHash) -> Result<Option<Bytes>, ReadError> {
+        if let Some(blob) = self.0.blobs.get(realm.id, &hash) {
+            return Ok(Some(blob.0.clone()));
         }
         let (database, limit) = (self.0.database.clone(), self.0.limits.database_timeout);
         let mut waiter = self.0.blob_flights.join(hash, |_| async move {
@@ -32,11 +34,13 @@ impl Reader {
             Ok(bytes.map(|bytes| Blob(bytes.into())))
         });
         let blob = waiter.result().await.ok_or(ReadError::Broken)??;
-        let gone = || {
-            DatabaseError::Unavailable(format!("blob {hash} was collected while it was being read"))
+        let Some(blob) = blob else {
+            if !mutant!("started-over-on-what-is-known") {
+                self.0.hub.catch_up(&realm.tracker).await?;
+            }
+            return Ok(None);
         };
-        let blob = blob.ok_or_else(gone)?;
-        self.0.blobs.insert(realm, hash, blob.clone());
-        Ok((blob.0, false))
+        self.0.blobs.insert(realm.id, hash, blob.clone());
+        Ok(Some(blob.0))
     }
 }

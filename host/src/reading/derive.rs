@@ -264,7 +264,10 @@ impl<'a> Run<'a> {
         };
         let bytes = match &input.bytes {
             Some(bytes) => bytes.clone(),
-            None => reader.bytes(self.realm.id, input.hash).await?.0,
+            None => reader
+                .bytes(self.realm, input.hash)
+                .await?
+                .ok_or(Interruption::Change)?,
         };
         #[cfg(feature = "under-test")]
         crate::gates::pass("before-call", self.file.path.as_str()).await;

@@ -149,11 +149,10 @@ impl CallFiles {
             if file.size > self.reader.0.limits.max_file_bytes as u64 {
                 return Ok(Err(ReadFailure::TooLarge));
             }
-            let (bytes, _) = self
-                .reader
-                .bytes(realm.id, file.blob)
-                .await
-                .map_err(trouble)?;
+            let bytes = self.reader.bytes(realm, file.blob).await;
+            let Some(bytes) = bytes.map_err(trouble)? else {
+                continue;
+            };
             let own = Arc::ptr_eq(realm, &self.realm);
             let url = if own {
                 guest_url(&file.path)

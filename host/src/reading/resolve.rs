@@ -182,8 +182,10 @@ impl Reader {
                 return Ok(None);
             };
             if looked.settings != settings_hash {
-                settings_hash = looked.settings;
-                settings = self.settings(realm.id, settings_hash).await?;
+                // Those that are gone have been replaced long since: another look says by what.
+                if let Some(found) = self.settings(realm.id, looked.settings).await? {
+                    (settings_hash, settings) = (looked.settings, found);
+                }
                 continue;
             }
             let files: HashMap<&str, &FileRow> = looked
@@ -229,16 +231,18 @@ impl Reader {
         &self,
         realm: RealmId,
         hash: Option<BlobHash>,
-    ) -> Result<Arc<RealmSettings>, DatabaseError> {
+    ) -> Result<Option<Arc<RealmSettings>>, DatabaseError> {
         let Some(hash) = hash else {
-            return Ok(Arc::default());
+            return Ok(Some(Arc::default()));
         };
         if let Some(known) = self.0.settings.get(realm, &hash) {
-            return Ok(Arc::clone(&known.0));
+            return Ok(Some(Arc::clone(&known.0)));
         }
         let read = self.0.database.blob(hash);
         let limit = self.0.limits.database_timeout;
-        let bytes = bounded(limit, "settings", read).await?.unwrap_or_default();
+        let Some(bytes) = bounded(limit, "settings", read).await? else {
+            return Ok(None);
+        };
         // Only what could be read is ever put in force; an older host may have known less.
         let settings = RealmSettings::parse(&bytes).unwrap_or_else(|error| {
             warn!(realm = realm.0, %error, "the settings in force cannot be read: the defaults hold");
@@ -248,7 +252,7 @@ impl Reader {
         self.0
             .settings
             .insert(realm, hash, Settings(Arc::clone(&settings)));
-        Ok(settings)
+        Ok(Some(settings))
     }
 }
 

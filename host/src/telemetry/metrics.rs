@@ -59,6 +59,18 @@ fn describe() {
         "realm_requests_shed_total",
         "Requests told to come again because too many were at work."
     );
+    counter!(
+        "realm_collected_trees_total",
+        "Trees taken away that no realm had any more."
+    );
+    counter!(
+        "realm_collected_blobs_total",
+        "Blobs taken away that nothing referred to any more."
+    );
+    counter!(
+        "realm_collected_bytes_total",
+        "Bytes of the blobs taken away."
+    );
     counter!("realm_guest_calls_total", "Guest calls begun, by plugin.");
     counter!(
         "realm_guest_call_failures_total",

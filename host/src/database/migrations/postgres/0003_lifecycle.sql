@@ -13,7 +13,6 @@ INSERT INTO realm_permissions (realm_id, username, may_read, may_write, realm_ow
 ALTER TABLE realms DROP COLUMN public_readable;
 ALTER TABLE realms DROP COLUMN owner;
 CREATE INDEX realms_source ON realms (source_realm_id) WHERE source_realm_id IS NOT NULL;
-CREATE INDEX realms_tree ON realms (tree_id);
 
 -- One row for each lifecycle operation and permission change, of the same transaction.
 CREATE TABLE audit (
