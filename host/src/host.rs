@@ -14,7 +14,8 @@ use tokio::net::TcpListener;
 use tracing::{info, warn};
 
 use crate::changes::{Announcer, Hub, keep_lease, listen, require_delivery};
-use crate::config::{Config, ConfigError};
+use crate::auth::Authenticator;
+use crate::config::{AuthMode, Config, ConfigError};
 use crate::database::{ConnectOptions, Database};
 use crate::http::{self, App, Stop};
 use crate::lifecycle::{Lifecycle, WriteLimits, keep_collecting};
@@ -122,6 +123,7 @@ pub async fn run(
         migrate,
     } = options;
     let names = folder_names(&folders)?;
+    let auth = Authenticator::new(&config)?;
     let data = DataFolder::take(&config)?;
     if let Some(url) = &config.database_url {
         require_delivery(url)
@@ -181,6 +183,7 @@ pub async fn run(
         registry: Arc::clone(&core.registry),
         reader: reader.clone(),
         lifecycle: Arc::clone(&core.lifecycle),
+        auth,
         replicas: replicas.clone(),
         origin,
         stop: stop.clone(),
@@ -310,7 +313,7 @@ fn read_limits(config: &Config) -> ReadLimits {
         restarts: config.limits.restarts,
         generation_wait: config.generation_wait,
         database_timeout: config.database_timeout,
-        open: true,
+        open: config.auth.mode == AuthMode::None,
         lookups: (config.database_connections as usize).saturating_sub(KEPT_CONNECTIONS),
     }
 }

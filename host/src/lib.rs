@@ -1,12 +1,14 @@
 //! `realm`: serves realms, URL-addressed trees of files, through WebAssembly plugins, coherent over one database.
 //!
 //! Arrows go down this list, never up: `cli` starts `host`; `http` answers with what `reading` and `lifecycle` do;
-//! `registry` knows the realms; `definitions` what modules define; `plugins` runs guests; `cache` holds bytes; `changes` learns what has changed;
+//! `auth` knows who asks; `registry` knows the realms; `definitions` what modules define; `plugins` runs guests; `cache`
+//! holds bytes; `changes` learns what has changed;
 //! `database` has the only SQL; `realm` says what a realm is.
 
 #[macro_use]
 mod mutants;
 
+pub mod auth;
 pub mod cache;
 pub mod changes;
 pub mod cli;

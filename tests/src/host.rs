@@ -180,13 +180,20 @@ impl Host {
         answer
     }
 
+    /// A request to the admin socket.
+    pub fn admin_request(&self, method: &str, path: &str) -> RequestBuilder {
+        self.client.request(
+            Method::from_bytes(method.as_bytes()).expect("a method"),
+            format!("{}{path}", self.admin),
+        )
+    }
+
     /// GET of the admin socket.
     ///
     /// # Panics
     /// When there is no answer.
     pub async fn admin(&self, path: &str) -> Answer {
-        self.send(self.client.get(format!("{}{path}", self.admin)))
-            .await
+        self.send(self.admin_request("GET", path)).await
     }
 
     /// A check of `/_ready`, as the host's admin socket shows it.

@@ -9,6 +9,7 @@ mod options;
 mod pooler;
 mod postgres;
 mod proxy;
+mod token;
 mod wait;
 
 pub use self::answer::Answer;
@@ -17,6 +18,7 @@ pub use self::options::{HostOptions, ORIGIN, Storage};
 pub use self::pooler::Pooler;
 pub use self::postgres::{Postgres, server};
 pub use self::proxy::{Link, Lost, Mode, Proxy};
+pub use self::token::Token;
 pub use self::wait::{distribution, eventually};
 
 /// Runs a test on SQLite and on Postgres.

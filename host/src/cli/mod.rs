@@ -17,6 +17,7 @@ mod settings;
 mod status;
 mod target;
 mod unpublish;
+mod token;
 
 use std::process::ExitCode;
 
@@ -75,6 +76,9 @@ enum Command {
     Invalidate(invalidate::Args),
     /// List the realms
     List,
+    /// Make tokens, by which hosts know who asks
+    #[command(subcommand)]
+    Token(token::Command),
     /// Print the settings in force, and where each came from
     Config(config::Args),
     /// Look at everything that a host needs, and say what to do where something is amiss
@@ -143,6 +147,7 @@ pub fn main() -> ExitCode {
             Command::Status(args) => status::run(&context, args).await,
             Command::Invalidate(args) => invalidate::run(&context, args).await,
             Command::List => list::run(&context).await,
+            Command::Token(command) => token::run(&context, &command),
             Command::Config(args) => config::run(&context, &args),
             Command::Doctor => doctor::run(&context).await,
         }

@@ -23,23 +23,15 @@ pub struct Source {
 pub struct Publication {
     /// Where it is published.
     pub url: String,
-    /// Of which source.
-    pub source: RealmId,
-    /// That source's URL.
-    pub source_url: String,
     /// When it was last published, in milliseconds since 1970.
     pub published_at: i64,
 }
 
-type PublicationColumns = (String, i64, String, Option<i64>);
-const PUBLICATIONS: &str = "SELECT p.url, s.id, s.url, p.published_at FROM realms p JOIN realms s ON s.id = p.source_realm_id
-     WHERE p.kind = 'published' AND p.deleted_at IS NULL";
+type PublicationColumns = (String, Option<i64>);
 
-fn publication((url, source, source_url, published_at): PublicationColumns) -> Publication {
+fn publication((url, published_at): PublicationColumns) -> Publication {
     Publication {
         url,
-        source: RealmId(source),
-        source_url,
         published_at: published_at.unwrap_or_default(),
     }
 }
@@ -50,7 +42,8 @@ impl Database {
     /// # Errors
     /// When the database is away.
     pub async fn publications(&self, source: RealmId) -> Result<Vec<Publication>, DatabaseError> {
-        let sql = sqlx::AssertSqlSafe(format!("{PUBLICATIONS} AND s.id = $1 ORDER BY p.url"));
+        let sql = "SELECT url, published_at FROM realms
+                   WHERE source_realm_id = $1 AND kind = 'published' AND deleted_at IS NULL ORDER BY url";
         let rows: Vec<PublicationColumns> =
             on!(self, pool => sqlx::query_as(sql).bind(source.0).fetch_all(pool).await)?;
         Ok(rows.into_iter().map(publication).collect())
@@ -61,7 +54,7 @@ impl Database {
     /// # Errors
     /// When the database is away.
     pub async fn publication(&self, realm: RealmId) -> Result<Option<Publication>, DatabaseError> {
-        let sql = sqlx::AssertSqlSafe(format!("{PUBLICATIONS} AND p.id = $1"));
+        let sql = "SELECT url, published_at FROM realms WHERE id = $1 AND kind = 'published' AND deleted_at IS NULL";
         let row: Option<PublicationColumns> =
             on!(self, pool => sqlx::query_as(sql).bind(realm.0).fetch_optional(pool).await)?;
         Ok(row.map(publication))

@@ -1,15 +1,18 @@
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::json;
 
+use super::error::respond;
 use super::{App, answer, server};
 use crate::telemetry::Metrics;
 
-pub(super) fn routes(metrics: Metrics) -> Router<App> {
+/// The routes; all but a test's gates are for operators.
+pub(super) fn routes(app: &App, metrics: Metrics) -> Router<App> {
     let router = Router::new()
         .route("/_health", get(server::health))
         .route(
@@ -22,13 +25,21 @@ pub(super) fn routes(metrics: Metrics) -> Router<App> {
         .route(
             "/_metrics",
             get(move |State(app): State<App>| async move { render(&app, &metrics) }),
-        );
+        )
+        .layer(middleware::from_fn_with_state(app.clone(), for_operators));
     #[cfg(feature = "under-test")]
     let router = router.route(
         "/_gates/{point}",
         get(gates::waiting).put(gates::close).delete(gates::open),
     );
     router
+}
+
+async fn for_operators(State(app): State<App>, request: Request, next: Next) -> Response {
+    match app.0.auth.operator(request.headers()) {
+        Ok(_) => next.run(request).await,
+        Err(error) => respond(&error.into()),
+    }
 }
 
 /// Calls in flight.

@@ -5,10 +5,11 @@ use hyper::{HeaderMap, StatusCode};
 use super::App;
 use super::error::Problem;
 use super::read::generation;
+use crate::config::Config;
 use crate::database::RealmKind;
 use crate::lifecycle::{Actor, WriteError};
 use crate::reading::{Access, Asked, NOBODY, ReadError, Reader, Served};
-use crate::realm::{RealmUrl, Rights};
+use crate::realm::{RealmUrl, Rights, UrlPrefixes};
 use crate::registry::Mounted;
 
 /// Who asks.
@@ -63,19 +64,24 @@ impl Visitor {
 
     /// Whether they who were once let in may stay.
     pub(super) async fn may_still_read(&self, reader: &Reader, realm: &Arc<Mounted>) -> bool {
-        let access = self.access(reader, realm).await;
+        let access = self.access(reader, realm, Need::Read).await;
         access.is_ok_and(|access| access.rights.read && !access.archived)
     }
 
-    /// What they may do in a realm, as far as this replica knows: with the rights of a source's owner in what is published
-    /// from it.
-    async fn access(&self, reader: &Reader, realm: &Arc<Mounted>) -> Result<Access, ReadError> {
+    /// What they may do in a realm, as far as this replica knows. Where that does not suffice in a published realm, those
+    /// who own its source own it too.
+    async fn access(
+        &self,
+        reader: &Reader,
+        realm: &Arc<Mounted>,
+        need: Need,
+    ) -> Result<Access, ReadError> {
         let mut access = reader.access(realm, &self.user).await?;
         if self.all {
             access.rights = Rights::ALL;
         } else if let Some(source) = &realm.source
+            && !suffices(&access, need)
             && let Some(source) = reader.realm_at(source)
-            && !access.rights.owner
         {
             reader.ensure_fresh(&source, Asked::now()).await?;
             let at_source = reader.access(&source, &self.user).await?;
@@ -117,10 +123,13 @@ impl Visitor {
 
 impl App {
     /// Who sends a request with these headers.
-    pub(super) fn visitor(&self, _headers: &HeaderMap) -> Result<Visitor, Problem> {
+    pub(super) fn visitor(&self, headers: &HeaderMap) -> Result<Visitor, Problem> {
+        let caller = self.0.auth.authenticate(headers)?;
         Ok(Visitor {
-            user: Arc::clone(&NOBODY),
-            all: true,
+            user: caller
+                .name()
+                .map_or_else(|| Arc::clone(&NOBODY), Arc::from),
+            all: caller.is_operator(),
         })
     }
 
@@ -134,14 +143,14 @@ impl App {
     ) -> Result<Seen, Problem> {
         let reader = &self.0.reader;
         let served = reader.ensure_fresh(realm, asked).await;
-        let mut access = visitor.access(reader, realm).await;
+        let mut access = visitor.access(reader, realm, need).await;
         // They may have been given the right at a generation that this replica has not seen: the log is asked once.
         if let (Ok(known), Ok(Some(wanted))) = (&access, generation(headers))
             && !suffices(known, need)
             && realm.tracker.applied() < wanted
             && reader.hub().catch_up(&realm.tracker).await.is_ok()
         {
-            access = visitor.access(reader, realm).await;
+            access = visitor.access(reader, realm, need).await;
         }
         let access = match access {
             Ok(access) => access,
@@ -203,19 +212,30 @@ fn unknown() -> Problem {
 /// Where users who are no operators may have realms.
 #[derive(Clone, Debug)]
 pub(super) struct Claims {
-    origin: String,
+    root: String,
+    create: UrlPrefixes,
+    publish: UrlPrefixes,
 }
 
 impl Claims {
-    pub(super) fn new(origin: &str) -> Self {
+    /// As the settings say; where they do not, under this host's own origin.
+    pub(super) fn new(origin: &str, config: &Config) -> Self {
+        let own = || UrlPrefixes::of_origin(origin).unwrap_or_default();
         Self {
-            origin: origin.to_owned(),
+            root: format!("{origin}/"),
+            create: config.create_under.clone().unwrap_or_else(own),
+            publish: config.publish_under.clone().unwrap_or_else(own),
         }
     }
 
-    /// Whether a realm may be made, or published, at a URL. At the root of this host's origin it would have everything that
-    /// is nobody's yet.
-    pub(super) fn allow(&self, url: &RealmUrl, _publish: bool) -> bool {
-        url.origin() == self.origin && url.path() != "/"
+    /// Whether a realm may be made at a URL. One at the root of this host's origin would have everything that is nobody's
+    /// yet.
+    pub(super) fn may_create(&self, url: &RealmUrl) -> bool {
+        url.as_str() != self.root && self.create.allows(url)
+    }
+
+    /// Whether a realm may be published at a URL.
+    pub(super) fn may_publish(&self, url: &RealmUrl) -> bool {
+        url.as_str() != self.root && self.publish.allows(url)
     }
 }

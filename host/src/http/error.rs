@@ -3,6 +3,7 @@ use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use serde_json::{Map, Value, json};
 
+use crate::auth::AuthError;
 use crate::database::DatabaseError;
 use crate::lifecycle::{LifecycleError, WriteError};
 use crate::plugins::{CallError, Diagnostic, Kind};
@@ -194,6 +195,16 @@ pub(super) fn respond(problem: &Problem) -> Response {
         headers.insert(name, value.clone());
     }
     response
+}
+
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Self {
+        let status = match error {
+            AuthError::NotOperator => StatusCode::FORBIDDEN,
+            _ => StatusCode::UNAUTHORIZED,
+        };
+        Self::new(status, error.code(), &error).with_header("www-authenticate", error.challenge())
+    }
 }
 
 impl From<PathError> for Problem {

@@ -22,13 +22,10 @@ pub(super) async fn info(ask: &Ask<'_>) -> Result<Response, Problem> {
     let name = read.value.settings.name.as_deref().or_else(by_url);
     let reader = &ask.app.0.reader;
     // What is published changes with the realms that it is published at, so it is asked for each time.
-    let (published, source) = match realm.kind {
+    let published = match realm.kind {
         RealmKind::Published => {
             let publication = reader.publication(realm).await?;
-            let at = publication
-                .as_ref()
-                .map(|of| json!(of.published_at.to_string()));
-            (at, publication.map(|of| of.source_url))
+            publication.map(|of| json!(of.published_at.to_string()))
         }
         RealmKind::Source | RealmKind::Bootstrap => {
             let all = reader.publications(realm).await?;
@@ -36,7 +33,7 @@ pub(super) async fn info(ask: &Ask<'_>) -> Result<Response, Problem> {
                 .iter()
                 .map(|of| (of.url.clone(), json!(of.published_at.to_string())));
             let each: Map<_, _> = each.collect();
-            ((!each.is_empty()).then_some(json!(each)), None)
+            (!each.is_empty()).then_some(json!(each))
         }
     };
     let (_, users) = reader.permissions(realm).await?;
@@ -45,15 +42,10 @@ pub(super) async fn info(ask: &Ask<'_>) -> Result<Response, Problem> {
         0 | 1 => "private",
         _ => "shared",
     };
-    let mut attributes = json!({
+    let attributes = json!({
         "name": name, "kind": realm.kind.as_str(), "visibility": visibility,
         "publishable": realm.kind != RealmKind::Published, "lastPublishedAt": published,
     });
-    if let Some(source) = source
-        && ask.seen.access.rights.owner
-    {
-        attributes["sourceRealmURL"] = json!(source);
-    }
     let data = json!({ "data": { "type": "realm-info", "id": realm.url.as_str(), "attributes": attributes } });
     let mut response = json(StatusCode::OK, JSON_API, &data);
     let headers = response.headers_mut();

@@ -31,6 +31,7 @@ use tokio::sync::Semaphore;
 use self::authorize::Claims;
 use self::coding::Codings;
 use self::observe::Observer;
+use crate::auth::Authenticator;
 use crate::config::{Config, CorsOrigins, HttpLimits};
 use crate::lifecycle::Lifecycle;
 use crate::reading::Reader;
@@ -52,6 +53,8 @@ pub struct Parts {
     pub reader: Reader,
     /// Changes realms.
     pub lifecycle: Arc<Lifecycle>,
+    /// Tells who asks.
+    pub auth: Authenticator,
     /// How this host and the others are.
     pub replicas: Replicas,
     /// Where realms without a host of their own live.
@@ -96,7 +99,7 @@ impl App {
             max_body_bytes: config.max_body_bytes,
             limits: config.http.clone(),
             cors: config.cors_origins.clone(),
-            claims: Claims::new(&parts.origin),
+            claims: Claims::new(&parts.origin, config),
             codings: Codings::new(config.compression.clone(), config.cache_bytes / CODED),
             observer: Observer::new(config.access_log),
             requests: Semaphore::new(config.http.requests),
@@ -107,6 +110,6 @@ impl App {
 
     /// The admin socket's routes.
     fn admin(&self, metrics: Metrics) -> Router {
-        admin::routes(metrics).with_state(self.clone())
+        admin::routes(self, metrics).with_state(self.clone())
     }
 }

@@ -338,11 +338,12 @@ impl App {
         if visitor.is_operator() {
             return Ok(());
         }
-        if !self.0.claims.allow(url, claim == Claim::Publish) {
-            let (what, setting) = match claim {
-                Claim::Create => ("make realms", "create-under"),
-                Claim::Publish => ("publish", "publish-under"),
-            };
+        let claims = &self.0.claims;
+        let (may, what, setting) = match claim {
+            Claim::Create => (claims.may_create(url), "make realms", "create-under"),
+            Claim::Publish => (claims.may_publish(url), "publish", "publish-under"),
+        };
+        if !may {
             let detail = format!("users may not {what} at {url} (`{setting}`)");
             return Err(bad("not-allowed-there", detail));
         }

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::announce::What;
 use super::collect::{despite_the_collector, is_lost};
 use super::{Actor, Lifecycle, LifecycleError};
+use crate::auth::check_user_name;
 use crate::database::{AuditEntry, DatabaseError, EVERYONE, NewRealm, RealmKind};
 use crate::realm::{BlobHash, LocalPath, RealmUrl, Rights, SETTINGS_FILE};
 use crate::registry::Mounted;
@@ -43,6 +44,9 @@ impl Lifecycle {
         by: &Actor,
     ) -> Result<Arc<Mounted>, LifecycleError> {
         let url = new.url;
+        if let Some(owner) = owner {
+            check_user_name(owner)?;
+        }
         let mut transaction = self.lock(&[url]).await?;
         if transaction.write_target(url).await?.is_some() {
             return Err(LifecycleError::Exists(url.clone()));

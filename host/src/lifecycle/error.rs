@@ -1,3 +1,4 @@
+use crate::auth::AuthError;
 use crate::database::DatabaseError;
 use crate::realm::{RealmUrl, UnknownRight};
 
@@ -35,10 +36,8 @@ pub enum LifecycleError {
     #[error("everyone (`*`) cannot own a realm")]
     EveryoneOwns,
     /// A user's name that can be nobody's.
-    #[error(
-        "`{0}` cannot be a user's name: it has 1 to 255 bytes, no control characters, and no space at its ends"
-    )]
-    BadUser(String),
+    #[error(transparent)]
+    BadUser(#[from] AuthError),
     /// A right that there is not.
     #[error(transparent)]
     Right(#[from] UnknownRight),

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::announce::What;
 use super::{Actor, Lifecycle, LifecycleError, require_owner};
+use crate::auth::check_user_name;
 use crate::database::{AuditEntry, EVERYONE};
 use crate::realm::{Generation, RealmUrl, Rights};
 
@@ -41,8 +42,8 @@ impl Lifecycle {
         by: &Actor,
     ) -> Result<Generation, LifecycleError> {
         for grant in grants {
-            if !is_user(&grant.user) {
-                return Err(LifecycleError::BadUser(grant.user.clone()));
+            if grant.user != EVERYONE {
+                check_user_name(&grant.user)?;
             }
             if grant.user == EVERYONE && grant.rights.owner {
                 return Err(LifecycleError::EveryoneOwns);
@@ -82,9 +83,4 @@ impl Lifecycle {
         self.settle(committed, &[(url, What::Shared)]).await?;
         Ok(generation)
     }
-}
-
-/// Whether a name can be a user's, or everyone's.
-fn is_user(name: &str) -> bool {
-    (1..=255).contains(&name.len()) && name.trim() == name && !name.chars().any(char::is_control)
 }

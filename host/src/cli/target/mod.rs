@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 pub(super) use self::realms::Listing;
 use super::Context;
+use super::token::Bearer;
 use crate::host::{Core, DataFolder};
 use crate::lifecycle::{Actor, Change, Condition, WriteSet};
 use crate::realm::{BlobHash, LocalPath, RealmUrl};
@@ -23,6 +24,7 @@ pub(super) enum Target {
 pub(super) struct Http {
     client: Client,
     base: String,
+    bearer: Bearer,
 }
 
 pub(super) struct Direct {
@@ -45,6 +47,7 @@ impl Target {
             return Ok(Self::Http(Http {
                 client,
                 base: host.trim_end_matches('/').to_owned(),
+                bearer: Bearer::new(&config.auth)?,
             }));
         }
         if let Some(address) = DataFolder::running(&config.data_dir) {
@@ -57,6 +60,7 @@ impl Target {
                 return Ok(Self::Http(Http {
                     client,
                     base: address.url,
+                    bearer: Bearer::new(&config.auth)?,
                 }));
             }
         }
@@ -202,7 +206,10 @@ impl Http {
             .header("host", authority)
     }
 
-    async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
+    async fn send(&self, mut request: RequestBuilder) -> anyhow::Result<Response> {
+        if let Some(token) = self.bearer.token()? {
+            request = request.bearer_auth(token);
+        }
         let answer = request
             .send()
             .await
