@@ -219,7 +219,11 @@ impl Transaction {
     /// [`DatabaseError::OutcomeUnknown`] when the connection was lost on the way.
     pub async fn commit(self) -> Result<(), DatabaseError> {
         let done = match self {
-            Self::Postgres(transaction, limit) => answered(limit, transaction.commit()).await,
+            Self::Postgres(transaction, limit) => {
+                #[cfg(feature = "under-test")]
+                crate::gates::named_statement("commit").await;
+                answered(limit, transaction.commit()).await
+            }
             Self::Sqlite(transaction) => transaction.commit().await,
         };
         done.map_err(|error| match DatabaseError::from(error) {

@@ -218,6 +218,8 @@ impl Database {
         if mutant!("written-without-the-lock") {
             return Ok(transaction);
         }
+        #[cfg(feature = "under-test")]
+        crate::gates::named_statement("lock").await;
         let lock = sqlx::raw_sql(sqlx::AssertSqlSafe(lock)).execute(&mut **postgres);
         match answered(timeout * urls.len() as u32 + *limit, lock).await {
             Ok(_) => Ok(transaction),

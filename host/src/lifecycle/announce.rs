@@ -27,6 +27,10 @@ impl Lifecycle {
         committed: Result<(), DatabaseError>,
         changed: &[(&RealmUrl, What)],
     ) -> Result<(), DatabaseError> {
+        #[cfg(feature = "under-test")]
+        if let Some((url, _)) = changed.first() {
+            crate::gates::pass("settle", url.as_str()).await;
+        }
         for (url, _) in changed {
             if committed.is_err()
                 && let Some(tracker) = self.hub.tracked_at(url)

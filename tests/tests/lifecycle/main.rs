@@ -1,3 +1,7 @@
 //! What becomes of realms: they are made, published, unpublished, deleted, archived and shared, on several replicas.
 
+mod failures;
+mod killed;
+mod operation;
 mod publishing;
+mod stage;
