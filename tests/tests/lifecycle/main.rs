@@ -2,6 +2,7 @@
 
 mod failures;
 mod killed;
+mod locks;
 mod operation;
 mod publishing;
 mod stage;

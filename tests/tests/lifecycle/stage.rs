@@ -134,7 +134,12 @@ pub(crate) async fn look(host: &Host, realm: &str) -> Seen {
         match try_look(host, realm).await {
             Ok((whole, generations)) if generations.len() == 1 => Some(Ok(whole)),
             Ok(_) => None,
-            Err(code) => Some(Err(code)),
+            // What is cached of a realm goes with it.
+            Err(refused) => {
+                let file = host.get(&format!("{realm}a.ts")).await;
+                let refused_too = file.status >= 400 && code(&file) == refused;
+                refused_too.then_some(Err(refused))
+            }
         }
     })
     .await
@@ -213,4 +218,9 @@ pub(crate) async fn answered(what: &str, asking: Asking) -> Answer {
     eventually(what, || async { asking.is_finished().then_some(()) }).await;
     let response = asking.await.expect("no panic").expect("an answer");
     Answer::of(response).await.expect("a whole answer")
+}
+
+/// A request with JSON to one of the server's own endpoints.
+pub(crate) fn post(host: &Host, path: &str, body: &Value) -> reqwest::RequestBuilder {
+    host.request("POST", path).body(body.to_string())
 }
