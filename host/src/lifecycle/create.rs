@@ -41,7 +41,7 @@ impl Lifecycle {
         by: &Actor,
     ) -> Result<Arc<Mounted>, LifecycleError> {
         let url = new.url;
-        let mut transaction = self.lock(&[url]).await?;
+        let (_place, mut transaction) = self.lock(&[url]).await?;
         if transaction.write_target(url).await?.is_some() {
             return Err(LifecycleError::Exists(url.clone()));
         }

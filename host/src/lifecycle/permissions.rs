@@ -48,7 +48,7 @@ impl Lifecycle {
                 return Err(LifecycleError::EveryoneOwns);
             }
         }
-        let mut transaction = self.lock(&[url]).await?;
+        let (_place, mut transaction) = self.lock(&[url]).await?;
         let target = transaction.write_target(url).await?;
         let target = target.ok_or_else(|| LifecycleError::NoRealm(url.clone()))?;
         require_owner(&mut transaction, target, by).await?;

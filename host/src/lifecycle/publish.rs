@@ -46,7 +46,7 @@ impl Lifecycle {
         url: RealmUrl,
         by: &Actor,
     ) -> Result<Published, LifecycleError> {
-        let mut transaction = self.lock(&[&url]).await?;
+        let (_place, mut transaction) = self.lock(&[&url]).await?;
         let before = transaction.write_target(&url).await?;
         if before.is_some_and(|before| before.kind != RealmKind::Published) {
             return Err(LifecycleError::Exists(url));

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::OwnedMutexGuard;
 
-use crate::realm::RealmId;
+use crate::realm::RealmUrl;
 
 /// The writers of each realm on this replica, one after the other, so that they never pin more than one connection.
 #[derive(Debug)]
 pub(super) struct Queues {
     bound: usize,
-    queues: Mutex<HashMap<RealmId, Queue>>,
+    queues: Mutex<HashMap<String, Queue>>,
 }
 
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ pub(super) struct Turn<'a> {
 }
 
 #[derive(Debug)]
-struct Place<'a>(&'a Queues, RealmId);
+struct Place<'a>(&'a Queues, String);
 
 impl Queues {
     pub(super) fn new(bound: usize) -> Self {
@@ -38,15 +38,18 @@ impl Queues {
     }
 
     /// Waits for a turn, first come first served; none when too many wait already.
-    pub(super) async fn enter(&self, realm: RealmId) -> Option<Turn<'_>> {
+    pub(super) async fn enter(&self, realm: &RealmUrl) -> Option<Turn<'_>> {
         let (turn, place) = {
             let mut queues = self.queues.lock();
-            let queue = queues.entry(realm).or_default();
+            let queue = queues.entry(realm.as_str().to_owned()).or_default();
             if queue.present > self.bound {
                 return None;
             }
             queue.present += 1;
-            (Arc::clone(&queue.turn), Place(self, realm))
+            (
+                Arc::clone(&queue.turn),
+                Place(self, realm.as_str().to_owned()),
+            )
         };
         Some(Turn {
             _guard: turn.lock_owned().await,
@@ -70,17 +73,19 @@ impl Drop for Place<'_> {
 #[cfg(test)]
 mod tests {
     use super::Queues;
-    use crate::realm::RealmId;
+    use crate::realm::RealmUrl;
 
     #[tokio::test]
     async fn one_at_a_time_and_no_more_than_the_bound_wait() {
         let queues = Queues::new(1);
-        let first = queues.enter(RealmId(1)).await.unwrap();
-        let mut second = Box::pin(queues.enter(RealmId(1)));
+        let url = |name: &str| RealmUrl::parse(&format!("http://h/{name}/")).unwrap();
+        let (one, other) = (url("one"), url("other"));
+        let first = queues.enter(&one).await.unwrap();
+        let mut second = Box::pin(queues.enter(&one));
         assert!(futures_util::poll!(&mut second).is_pending());
-        assert!(queues.enter(RealmId(1)).await.is_none());
+        assert!(queues.enter(&one).await.is_none());
         assert!(
-            queues.enter(RealmId(2)).await.is_some(),
+            queues.enter(&other).await.is_some(),
             "another realm has its own queue"
         );
         drop(first);

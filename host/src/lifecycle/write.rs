@@ -165,9 +165,10 @@ impl Lifecycle {
     async fn write_now(&self, realm: &Mounted, set: WriteSet) -> Result<Written, WriteError> {
         let _turn = self
             .queues
-            .enter(realm.id)
+            .enter(&realm.url)
             .await
             .ok_or(WriteError::Busy(self.limits.queue))?;
+        let _room = self.room().await?;
         let urls = [&realm.url];
         let begun = self.database.begin_write(&urls, self.limits.lock_timeout);
         let mut transaction = observed("lock", begun).await?;

@@ -1,5 +1,6 @@
 //! What becomes of realms: they are made, published, unpublished, deleted, archived and shared, on several replicas.
 
+mod crowd;
 mod failures;
 mod killed;
 mod locks;
