@@ -31,6 +31,7 @@ impl Lifecycle {
             }
             require_owner(&mut transaction, target, &by).await?;
             if target.archived == archived {
+                drop(transaction);
                 return Ok(own.see(&url, target.generation).await?);
             }
             transaction.set_archived(target, archived).await?;

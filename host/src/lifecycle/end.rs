@@ -81,7 +81,10 @@ impl Lifecycle {
         published: Vec<RealmUrl>,
         by: &Actor,
     ) -> Result<Deleted, LifecycleError> {
-        let locks: Vec<&RealmUrl> = std::iter::once(url).chain(&published).collect();
+        let mut locks: Vec<&RealmUrl> = std::iter::once(url).chain(&published).collect();
+        if mutant!("copies-not-locked") {
+            locks.truncate(1);
+        }
         let (_place, mut transaction) = self.lock(&locks).await?;
         let target = transaction.write_target(url).await?;
         let target = target.ok_or_else(|| LifecycleError::NoRealm(url.clone()))?;

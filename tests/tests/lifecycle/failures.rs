@@ -196,3 +196,32 @@ async fn a_commit_whose_answer_is_lost_in_silence_is_found_out_by_every_host() {
 async fn a_commit_that_never_arrived_has_changed_nothing() {
     outcome_unknown(Lost::Statement, false).await;
 }
+
+/// Once it is committed, an operation is answered, though the connections with which the host would look at it have gone
+/// without a word.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_committed_is_answered_though_the_database_falls_silent() {
+    let url = server().database().await;
+    let proxy = Proxy::start(&url).await;
+    let options = |url: &str| {
+        HostOptions::new(Storage::Postgres(url.to_owned()))
+            .with("lease", "2s")
+            .with("database-timeout", "1s")
+    };
+    let stage = Stage::with(options(proxy.url()), options(&url), url).await;
+    for operation in Operation::ALL {
+        let round = Round::prepare(&stage, operation, "silent").await;
+        let before = round.seen(&stage.a).await;
+        let after = round.after(&before);
+        stage.a.close_gate("settle", "").await;
+        let asking = ask(round.request(&stage.a));
+        stage.a.at_gate("settle", 1).await;
+        proxy.black_hole_open(&[Link::Pool]);
+        stage.a.open_gate("settle").await;
+        let done = answered("an answer", asking).await;
+        assert!(done.status < 300, "{operation:?}: {}", done.text());
+        for host in stage.hosts() {
+            round.becomes(host, &before, &after).await;
+        }
+    }
+}

@@ -24,7 +24,12 @@ impl Stage {
 async fn a_host_that_is_killed_at_any_statement_leaves_nothing_behind() {
     let mut stage = Stage::start(&[("lease", "1s")]).await;
     let mut table = Table::new("the host is killed");
-    for operation in Operation::ALL {
+    for operation in [
+        Operation::Publish,
+        Operation::PublishAgain,
+        Operation::Unpublish,
+        Operation::DeleteWithCopies,
+    ] {
         for (count, step) in steps().enumerate() {
             let round = Round::prepare(&stage, operation, &step).await;
             let before = round.seen(&stage.b).await;

@@ -1,8 +1,11 @@
 //! What becomes of realms: they are made, published, unpublished, deleted, archived and shared, on several replicas.
 
+mod announcing;
+mod audit;
 mod crowd;
 mod failures;
 mod killed;
+mod leftovers;
 mod locks;
 mod operation;
 mod publishing;
