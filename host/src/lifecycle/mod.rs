@@ -144,7 +144,7 @@ impl Lifecycle {
     /// Waits for a place here, and then for the locks of these realms. The place is the first realm's alone: between the
     /// others the database decides, which notices when two wait for each other.
     async fn lock(&self, urls: &[&RealmUrl]) -> Result<(Place<'_>, Transaction), LifecycleError> {
-        let turn = match urls.first() {
+        let mut turn = match urls.first() {
             Some(url) if !mutant!("operations-take-no-turn") => {
                 let turn = self.queues.enter(url).await;
                 Some(turn.ok_or(LifecycleError::Busy(self.limits.queue))?)
@@ -152,8 +152,26 @@ impl Lifecycle {
             _ => None,
         };
         let room = self.room().await?;
-        let begun = self.database.begin_write(urls, self.limits.lock_timeout);
-        Ok(((turn, room), begun.await?))
+        let transaction = self.begin(turn.as_mut(), urls).await?;
+        Ok(((turn, room), transaction))
+    }
+
+    /// Waits for the locks themselves.
+    async fn begin(
+        &self,
+        turn: Option<&mut Turn<'_>>,
+        urls: &[&RealmUrl],
+    ) -> Result<Transaction, DatabaseError> {
+        let limit = self.limits.lock_timeout;
+        let patience = turn.as_ref().map_or(limit, |turn| turn.patience(limit));
+        let begun = self.database.begin_write(urls, patience).await;
+        if let Some(turn) = turn {
+            turn.waited(matches!(begun, Err(DatabaseError::Locked(_))));
+        }
+        begun.map_err(|error| match error {
+            DatabaseError::Locked(_) => DatabaseError::Locked(limit),
+            error => error,
+        })
     }
 
     /// Room for one more that writes. Those who write may wait for each other with a connection each in their hands.

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::OwnedMutexGuard;
@@ -15,14 +16,16 @@ pub(super) struct Queues {
 
 #[derive(Debug, Default)]
 struct Queue {
-    turn: Arc<tokio::sync::Mutex<()>>,
+    /// Whether the one before has waited for the realm's lock in vain.
+    turn: Arc<tokio::sync::Mutex<bool>>,
     present: usize,
 }
 
 /// A writer's turn, until dropped.
 #[derive(Debug)]
 pub(super) struct Turn<'a> {
-    _guard: OwnedMutexGuard<()>,
+    in_vain: OwnedMutexGuard<bool>,
+    come: Instant,
     _place: Place<'a>,
 }
 
@@ -39,6 +42,7 @@ impl Queues {
 
     /// Waits for a turn, first come first served; none when too many wait already.
     pub(super) async fn enter(&self, realm: &RealmUrl) -> Option<Turn<'_>> {
+        let come = Instant::now();
         let (turn, place) = {
             let mut queues = self.queues.lock();
             let queue = queues.entry(realm.as_str().to_owned()).or_default();
@@ -52,9 +56,30 @@ impl Queues {
             )
         };
         Some(Turn {
-            _guard: turn.lock_owned().await,
+            in_vain: turn.lock_owned().await,
+            come,
             _place: place,
         })
+    }
+}
+
+/// A look at a lock, for those who have waited for it long enough.
+const LOOK: Duration = Duration::from_millis(10);
+
+impl Turn<'_> {
+    /// How long to wait for the realm's lock. While somebody elsewhere keeps it, those here have waited for it together:
+    /// one after the other they would wait many times as long as they may.
+    pub(super) fn patience(&self, limit: Duration) -> Duration {
+        if *self.in_vain && !mutant!("waited-one-after-the-other") {
+            limit.saturating_sub(self.come.elapsed()).max(LOOK)
+        } else {
+            limit
+        }
+    }
+
+    /// Whether it was waited for in vain.
+    pub(super) fn waited(&mut self, in_vain: bool) {
+        *self.in_vain = in_vain;
     }
 }
 

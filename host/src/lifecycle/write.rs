@@ -163,14 +163,14 @@ impl Lifecycle {
     }
 
     async fn write_now(&self, realm: &Mounted, set: WriteSet) -> Result<Written, WriteError> {
-        let _turn = self
+        let mut turn = self
             .queues
             .enter(&realm.url)
             .await
             .ok_or(WriteError::Busy(self.limits.queue))?;
         let _room = self.room().await?;
         let urls = [&realm.url];
-        let begun = self.database.begin_write(&urls, self.limits.lock_timeout);
+        let begun = self.begin(Some(&mut turn), &urls);
         let mut transaction = observed("lock", begun).await?;
         let work = async {
             let target = transaction

@@ -1,5 +1,7 @@
 //! The write lock of a realm: it is the reference system's, so whoever holds it elsewhere keeps us out, and we them.
 
+use std::time::{Duration, Instant};
+
 use realm_tests::{Host, eventually};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -125,6 +127,33 @@ async fn a_write_is_refused_while_the_lock_is_held_elsewhere() {
     );
     assert_eq!(refused.header("retry-after"), "1");
     assert_eq!(stage.rows().await, before);
+    outsider.release().await;
+    assert_eq!(stage.a.send(write(&stage.a, "/w/")).await.status, 201);
+}
+
+/// Whoever waits here behind another waits for the same lock: all are told at the same time.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_wait_for_one_lock_wait_no_longer_than_one() {
+    let stage = Stage::start(&[("lease", LONG), ("lock-timeout", "2s")]).await;
+    let mut outsider = Outsider::open(&stage).await;
+    stage.a.create("/w/").await;
+    outsider.hold("/w/").await;
+    let begun = Instant::now();
+    let writers: Vec<_> = (0..10).map(|_| ask(write(&stage.a, "/w/"))).collect();
+    for writer in writers {
+        let refused = answered("a refusal", writer).await;
+        assert_eq!((refused.status, code(&refused).as_str()), (503, "locked"));
+        assert!(refused.text().contains("2s"), "{}", refused.text());
+    }
+    let took = begun.elapsed();
+    assert!(
+        took >= Duration::from_secs(2),
+        "{took:?}: nobody is refused too early"
+    );
+    assert!(
+        took < Duration::from_secs(8),
+        "{took:?}: one after the other"
+    );
     outsider.release().await;
     assert_eq!(stage.a.send(write(&stage.a, "/w/")).await.status, 201);
 }
