@@ -71,10 +71,15 @@ pub async fn numbered<T>(operation: &'static str, work: impl Future<Output = T>)
 
 /// One more statement of the operation that runs.
 pub async fn statement() {
-    let about = OPERATION.try_with(|(operation, passed)| {
-        format!("{operation}:{};", passed.fetch_add(1, Ordering::SeqCst) + 1)
-    });
-    if let Ok(about) = about {
+    let number = OPERATION.try_with(|(_, passed)| passed.fetch_add(1, Ordering::SeqCst) + 1);
+    if let Ok(number) = number {
+        named_statement(&number.to_string()).await;
+    }
+}
+
+/// A statement that has a name instead of a number: `<operation>:lock;` and `<operation>:commit;`.
+pub async fn named_statement(name: &str) {
+    if let Ok(about) = OPERATION.try_with(|(operation, _)| format!("{operation}:{name};")) {
         pass("statement", &about).await;
     }
 }

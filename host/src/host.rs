@@ -66,6 +66,7 @@ impl Core {
             max_file_bytes: config.max_file_bytes,
             lock_timeout: config.lock_timeout,
             queue: config.write_queue,
+            connections: config.database_connections,
         };
         let lifecycle = Lifecycle::new(
             database.clone(),

@@ -109,6 +109,8 @@ impl Transaction {
                 .bind(target.id.0)
                 .bind(target.at)
                 .bind(paths);
+            #[cfg(feature = "under-test")]
+            crate::gates::statement().await;
             return Ok(answered(*limit, query.fetch_one(&mut **transaction)).await?);
         }
         let generation: i64 = within!(self, c => sqlx::query_scalar(bump).bind(target.id.0).bind(target.at).fetch_one(c).await)?;

@@ -37,7 +37,7 @@ pub(crate) use self::error::is_queue_full;
 pub use self::facts::Facts;
 pub use self::files::{FileRow, Looked};
 pub use self::folders::FolderLock;
-pub use self::permissions::{EVERYONE, Standing};
+pub use self::permissions::{EVERYONE, Shared, Standing};
 pub use self::publishing::{Publication, Source};
 pub use self::realms::{Generations, NewRealm, RealmKind, RealmRow, WriteTarget};
 pub use self::replicas::ReplicaRow;
@@ -221,7 +221,11 @@ impl Transaction {
     /// [`DatabaseError::OutcomeUnknown`] when the connection was lost on the way.
     pub async fn commit(self) -> Result<(), DatabaseError> {
         let done = match self {
-            Self::Postgres(transaction, limit) => answered(limit, transaction.commit()).await,
+            Self::Postgres(transaction, limit) => {
+                #[cfg(feature = "under-test")]
+                crate::gates::named_statement("commit").await;
+                answered(limit, transaction.commit()).await
+            }
             Self::Sqlite(transaction) => transaction.commit().await,
         };
         done.map_err(|error| match DatabaseError::from(error) {
@@ -241,6 +245,9 @@ pub(crate) fn postgres_options(url: &str) -> Result<PgConnectOptions, DatabaseEr
 /// The key of the advisory lock of something by its name: the first 8 bytes of its SHA-256, big-endian, signed. For a
 /// realm's URL that is the reference system's write lock, so both exclude each other on one database.
 fn lock_key(name: &str) -> i64 {
+    if mutant!("lock-of-another-key") {
+        return name.len() as i64;
+    }
     let digest = Sha256::digest(name);
     let (head, _) = digest
         .split_first_chunk::<8>()

@@ -31,6 +31,28 @@ type StandingColumns = (
 );
 type Columns = (String, bool, bool, bool);
 
+/// Everyone's rights in a realm, with the generation of the same snapshot.
+pub type Shared = (Generation, BTreeMap<String, Rights>);
+
+type Joined = (
+    i64,
+    Option<String>,
+    Option<bool>,
+    Option<bool>,
+    Option<bool>,
+);
+const OF_ALL: &str = "SELECT r.generation, p.username, p.may_read, p.may_write, p.realm_owner
+     FROM realms r LEFT JOIN realm_permissions p ON p.realm_id = r.id
+     WHERE r.id = $1 AND r.deleted_at IS NULL";
+
+fn of_all(rows: Vec<Joined>) -> Option<Shared> {
+    let generation = rows.first()?.0;
+    let users = rows
+        .into_iter()
+        .filter_map(|(_, user, read, write, owner)| Some((user?, rights(read?, write?, owner?))));
+    Some((generation, users.collect()))
+}
+
 fn rights(read: bool, write: bool, owner: bool) -> Rights {
     Rights { read, write, owner }
 }
@@ -76,36 +98,24 @@ impl Database {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn permissions(
-        &self,
-        realm: RealmId,
-    ) -> Result<Option<(Generation, BTreeMap<String, Rights>)>, DatabaseError> {
-        let sql = "SELECT r.generation, p.username, p.may_read, p.may_write, p.realm_owner
-                   FROM realms r LEFT JOIN realm_permissions p ON p.realm_id = r.id
-                   WHERE r.id = $1 AND r.deleted_at IS NULL";
-        type Joined = (
-            i64,
-            Option<String>,
-            Option<bool>,
-            Option<bool>,
-            Option<bool>,
-        );
+    pub async fn permissions(&self, realm: RealmId) -> Result<Option<Shared>, DatabaseError> {
         let rows: Vec<Joined> =
-            on!(self, pool => sqlx::query_as(sql).bind(realm.0).fetch_all(pool).await)?;
-        let Some((generation, ..)) = rows.first() else {
-            return Ok(None);
-        };
-        let generation = *generation;
-        let users = rows
-            .into_iter()
-            .filter_map(|(_, user, read, write, owner)| {
-                Some((user?, rights(read?, write?, owner?)))
-            });
-        Ok(Some((generation, users.collect())))
+            on!(self, pool => sqlx::query_as(OF_ALL).bind(realm.0).fetch_all(pool).await)?;
+        Ok(of_all(rows))
     }
 }
 
 impl Transaction {
+    /// The same, as this transaction sees it.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn permissions(&mut self, realm: RealmId) -> Result<Option<Shared>, DatabaseError> {
+        let rows: Vec<Joined> =
+            within!(self, c => sqlx::query_as(OF_ALL).bind(realm.0).fetch_all(c).await)?;
+        Ok(of_all(rows))
+    }
+
     /// What a user was granted in a realm by name: what everyone may do is not counted.
     ///
     /// # Errors

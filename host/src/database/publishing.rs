@@ -159,7 +159,9 @@ impl Transaction {
         let end = "UPDATE realms SET deleted_at = $2, updated_at = $2, tree_id = $3, settings = NULL, folder = NULL,
                        source_realm_id = NULL, published_at = NULL, archived_at = NULL WHERE id = $1";
         within!(self, c => sqlx::query(end).bind(target.id.0).bind(target.at).bind(tree).execute(c).await.map(drop))?;
-        self.revoke_all(target.id).await?;
+        if !mutant!("rights-outlive-their-realm") {
+            self.revoke_all(target.id).await?;
+        }
         self.clear_realm_definitions(target.id).await?;
         let sql = "DELETE FROM folder_files WHERE realm_id = $1";
         within!(self, c => sqlx::query(sql).bind(target.id.0).execute(c).await.map(drop))?;

@@ -218,6 +218,8 @@ impl Database {
         if mutant!("written-without-the-lock") {
             return Ok(transaction);
         }
+        #[cfg(feature = "under-test")]
+        crate::gates::named_statement("lock").await;
         let lock = sqlx::raw_sql(sqlx::AssertSqlSafe(lock)).execute(&mut **postgres);
         match answered(timeout * urls.len() as u32 + *limit, lock).await {
             Ok(_) => Ok(transaction),
@@ -326,6 +328,9 @@ impl Transaction {
     }
 
     pub(super) async fn bump_registry(&mut self) -> Result<(), DatabaseError> {
+        if mutant!("registry-not-counted") {
+            return Ok(());
+        }
         let sql = "UPDATE counters SET generation = generation + 1 WHERE name = 'registry'";
         within!(self, c => sqlx::query(sql).execute(c).await.map(drop))?;
         Ok(())

@@ -295,6 +295,7 @@ impl From<LifecycleError> for Problem {
             LifecycleError::EveryoneOwns => of(StatusCode::BAD_REQUEST, "owner"),
             LifecycleError::BadUser(_) => of(StatusCode::BAD_REQUEST, "bad-user"),
             LifecycleError::Right(_) => of(StatusCode::BAD_REQUEST, "bad-right"),
+            LifecycleError::Busy(_) => of(StatusCode::SERVICE_UNAVAILABLE, "busy").retry(),
             LifecycleError::Database(error) => error.clone().into(),
         }
     }

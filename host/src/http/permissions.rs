@@ -35,7 +35,7 @@ pub(super) async fn permissions(
     body: Incoming,
 ) -> Result<Response, Problem> {
     let app = ask.app;
-    if *method == Method::PATCH {
+    let (generation, users) = if *method == Method::PATCH {
         let asked: Document = read_json(app, body).await?;
         let grants = asked.data.attributes.permissions.into_iter();
         let grants: Result<Vec<_>, LifecycleError> = grants
@@ -48,11 +48,11 @@ pub(super) async fn permissions(
         let lifecycle = &app.0.lifecycle;
         lifecycle
             .share(ask.realm.url.clone(), grants?, actor)
-            .await?;
+            .await?
     } else {
         ask.reached().await?;
-    }
-    let (generation, users) = app.0.reader.permissions(ask.realm).await?;
+        app.0.reader.permissions(ask.realm).await?
+    };
     let users: Map<_, _> = users
         .into_iter()
         .map(|(user, rights)| (user, json!(rights.names())))

@@ -162,12 +162,13 @@ async fn create(
         None => visitor.name().map(str::to_owned),
     };
     let lifecycle = &app.0.lifecycle;
-    let realm = lifecycle.create(url, name, owner, visitor.actor()).await?;
-    let body = json!({ "data": { "type": "realm", "id": realm.url.as_str(), "attributes": { "url": realm.url.as_str() } } });
+    let made = lifecycle.create(url.clone(), name, owner, visitor.actor());
+    let generation = made.await?;
+    let body = json!({ "data": { "type": "realm", "id": url.as_str(), "attributes": { "url": url.as_str() } } });
     let mut response = answer::json(StatusCode::ACCEPTED, JSON_API, &body);
     let headers = response.headers_mut();
-    headers.insert(LOCATION, header(realm.url.as_str()));
-    headers.insert(GENERATION, realm.tracker.applied().into());
+    headers.insert(LOCATION, header(url.as_str()));
+    headers.insert(GENERATION, generation.into());
     Ok(response)
 }
 

@@ -27,6 +27,10 @@ impl Lifecycle {
         committed: Result<(), DatabaseError>,
         changed: &[(&RealmUrl, What)],
     ) -> Result<(), DatabaseError> {
+        #[cfg(feature = "under-test")]
+        if let Some((url, _)) = changed.first() {
+            crate::gates::pass("settle", url.as_str()).await;
+        }
         for (url, _) in changed {
             if committed.is_err()
                 && let Some(tracker) = self.hub.tracked_at(url)
@@ -38,6 +42,14 @@ impl Lifecycle {
             Ok(()) => self.apply(changed).await,
             Err(_) => self.registry.want_refresh(),
         }
+        if !(mutant!("unknown-end-not-announced") && committed.is_err()) {
+            self.tell(changed);
+        }
+        committed
+    }
+
+    /// Tells the others.
+    pub(super) fn tell(&self, changed: &[(&RealmUrl, What)]) {
         let announcements = changed.iter().flat_map(|(url, what)| said(url, *what));
         // A publish must not look at what this replica happens to have mounted: a peer may have the old tree in its caches.
         let silent = mutant!("cold-publisher-silent")
@@ -47,7 +59,6 @@ impl Lifecycle {
         if !silent {
             self.hub.announcer.announce(announcements.collect());
         }
-        committed
     }
 
     /// Before it is said that nothing had to be changed: this replica has what the transaction saw.
@@ -136,7 +147,9 @@ fn file_change(payload: String) -> Announcement {
 /// What the peers are told, in the order in which it matters to them: what they may not serve any more comes first.
 fn said(url: &RealmUrl, what: What) -> Vec<Announcement> {
     let mut all: Vec<_> = payloads(url, None).into_iter().map(file_change).collect();
-    if matches!(what, What::Published | What::Ended) {
+    if matches!(what, What::Published | What::Ended)
+        && !mutant!("cleared-definitions-not-announced")
+    {
         let cleared = definitions::payloads(definitions::Scope::Realm(url));
         all.extend(cleared.into_iter().map(|payload| Announcement {
             channel: DEFINITIONS,

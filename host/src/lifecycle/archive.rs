@@ -21,7 +21,7 @@ impl Lifecycle {
     ) -> Result<Generation, LifecycleError> {
         let name = if archived { "archive" } else { "unarchive" };
         self.operation(name, |own| async move {
-            let mut transaction = own.lock(&[&url]).await?;
+            let (_place, mut transaction) = own.lock(&[&url]).await?;
             let target = transaction.write_target(&url).await?;
             let target = target.ok_or_else(|| LifecycleError::NoRealm(url.clone()))?;
             match target.kind {
@@ -31,6 +31,7 @@ impl Lifecycle {
             }
             require_owner(&mut transaction, target, &by).await?;
             if target.archived == archived {
+                drop(transaction);
                 return Ok(own.see(&url, target.generation).await?);
             }
             transaction.set_archived(target, archived).await?;

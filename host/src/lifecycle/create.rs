@@ -6,13 +6,12 @@ use super::announce::What;
 use super::collect::{despite_the_collector, is_lost};
 use super::{Actor, Lifecycle, LifecycleError};
 use crate::auth::check_user_name;
-use crate::database::{AuditEntry, DatabaseError, EVERYONE, NewRealm, RealmKind};
-use crate::realm::{BlobHash, LocalPath, RealmUrl, Rights, SETTINGS_FILE};
-use crate::registry::Mounted;
+use crate::database::{AuditEntry, EVERYONE, NewRealm, RealmKind};
+use crate::realm::{BlobHash, Generation, LocalPath, RealmUrl, Rights, SETTINGS_FILE};
 
 impl Lifecycle {
     /// Makes an empty realm; one that has a name holds it in its `realm.json`. `owner` alone may do anything in it; a realm
-    /// that nobody owns is there for everyone to read.
+    /// that nobody owns is there for everyone to read. Its generation.
     ///
     /// # Errors
     /// When there is one, or the database is away.
@@ -22,7 +21,7 @@ impl Lifecycle {
         name: Option<String>,
         owner: Option<String>,
         by: Actor,
-    ) -> Result<Arc<Mounted>, LifecycleError> {
+    ) -> Result<Generation, LifecycleError> {
         self.operation("create", |own| async move {
             let new = NewRealm {
                 url: &url,
@@ -42,12 +41,12 @@ impl Lifecycle {
         name: Option<&str>,
         owner: Option<&str>,
         by: &Actor,
-    ) -> Result<Arc<Mounted>, LifecycleError> {
+    ) -> Result<Generation, LifecycleError> {
         let url = new.url;
         if let Some(owner) = owner {
             check_user_name(owner)?;
         }
-        let mut transaction = self.lock(&[url]).await?;
+        let (_place, mut transaction) = self.lock(&[url]).await?;
         if transaction.write_target(url).await?.is_some() {
             return Err(LifecycleError::Exists(url.clone()));
         }
@@ -77,9 +76,8 @@ impl Lifecycle {
         };
         transaction.audit(target, &entry).await?;
         let committed = transaction.commit().await;
+        // It is made, whether or not this replica can read the registry now.
         self.settle(committed, &[(url, What::Made)]).await?;
-        self.registry.get(url).ok_or_else(|| {
-            DatabaseError::Unavailable("the new realm is not in the registry".to_owned()).into()
-        })
+        Ok(generation)
     }
 }

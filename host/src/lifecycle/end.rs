@@ -30,7 +30,7 @@ impl Lifecycle {
         by: Actor,
     ) -> Result<Ended, LifecycleError> {
         self.operation("unpublish", |own| async move {
-            let mut transaction = own.lock(&[&url]).await?;
+            let (_place, mut transaction) = own.lock(&[&url]).await?;
             let target = transaction.write_target(&url).await?;
             let published = |target: &WriteTarget| target.kind == RealmKind::Published;
             let target = target
@@ -81,8 +81,11 @@ impl Lifecycle {
         published: Vec<RealmUrl>,
         by: &Actor,
     ) -> Result<Deleted, LifecycleError> {
-        let locks: Vec<&RealmUrl> = std::iter::once(url).chain(&published).collect();
-        let mut transaction = self.lock(&locks).await?;
+        let mut locks: Vec<&RealmUrl> = std::iter::once(url).chain(&published).collect();
+        if mutant!("copies-not-locked") {
+            locks.truncate(1);
+        }
+        let (_place, mut transaction) = self.lock(&locks).await?;
         let target = transaction.write_target(url).await?;
         let target = target.ok_or_else(|| LifecycleError::NoRealm(url.clone()))?;
         match target.kind {

@@ -41,6 +41,9 @@ pub enum LifecycleError {
     /// A right that there is not.
     #[error(transparent)]
     Right(#[from] UnknownRight),
+    /// Too many writers.
+    #[error("{0} writes of this realm are waiting already")]
+    Busy(usize),
     /// The database did not do it.
     #[error(transparent)]
     Database(#[from] DatabaseError),

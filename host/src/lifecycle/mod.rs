@@ -19,10 +19,11 @@ mod write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-use self::queue::Queues;
+use self::queue::{Queues, Turn};
 use crate::changes::Hub;
 use crate::database::{Database, DatabaseError, RealmKind, Transaction, WriteTarget};
 use crate::realm::RealmUrl;
@@ -40,6 +41,9 @@ pub use self::write::{Change, Condition, Effect, WriteError, WriteSet, Written};
 /// How long a stopping host tries to announce what it has committed.
 const FLUSH: Duration = Duration::from_secs(5);
 
+/// A turn in a realm's queue, and room to write; given back when dropped.
+type Place<'a> = (Option<Turn<'a>>, SemaphorePermit<'a>);
+
 /// Bounds of a write.
 #[derive(Clone, Debug)]
 pub struct WriteLimits {
@@ -49,6 +53,19 @@ pub struct WriteLimits {
     pub lock_timeout: Duration,
     /// Most writes of one realm that wait here.
     pub queue: usize,
+    /// The database's connections: a part of them is left to readers, however many write.
+    pub connections: u32,
+}
+
+impl WriteLimits {
+    /// How many may write at one time.
+    fn writers(&self) -> usize {
+        let connections = self.connections as usize;
+        if mutant!("writers-take-every-connection") {
+            return Semaphore::MAX_PERMITS;
+        }
+        (connections - connections.div_ceil(4).min(connections)).max(1)
+    }
 }
 
 /// On whose behalf something is done to a realm.
@@ -79,6 +96,7 @@ pub struct Lifecycle {
     registry: Arc<Registry>,
     limits: WriteLimits,
     queues: Queues,
+    room: Semaphore,
     tasks: TaskTracker,
 }
 
@@ -92,12 +110,14 @@ impl Lifecycle {
         limits: WriteLimits,
     ) -> Arc<Self> {
         let queues = Queues::new(limits.queue);
+        let room = Semaphore::new(limits.writers());
         Arc::new(Self {
             database,
             hub,
             registry,
             limits,
             queues,
+            room,
             tasks: TaskTracker::new(),
         })
     }
@@ -123,9 +143,49 @@ impl Lifecycle {
             .unwrap_or_else(|error| Err(panicked(&error).into()))
     }
 
-    async fn lock(&self, urls: &[&RealmUrl]) -> Result<Transaction, LifecycleError> {
-        let begun = self.database.begin_write(urls, self.limits.lock_timeout);
-        Ok(begun.await?)
+    /// Waits for a place here, and then for the locks of these realms. The place is the first realm's alone: between the
+    /// others the database decides, which notices when two wait for each other.
+    async fn lock(&self, urls: &[&RealmUrl]) -> Result<(Place<'_>, Transaction), LifecycleError> {
+        let mut turn = match urls.first() {
+            Some(url) if !mutant!("operations-take-no-turn") => {
+                let turn = self.queues.enter(url).await;
+                Some(turn.ok_or(LifecycleError::Busy(self.limits.queue))?)
+            }
+            _ => None,
+        };
+        let room = self.room().await?;
+        let transaction = self.begin(turn.as_mut(), urls).await?;
+        Ok(((turn, room), transaction))
+    }
+
+    /// Waits for the locks themselves.
+    async fn begin(
+        &self,
+        turn: Option<&mut Turn<'_>>,
+        urls: &[&RealmUrl],
+    ) -> Result<Transaction, DatabaseError> {
+        let limit = self.limits.lock_timeout;
+        let patience = turn.as_ref().map_or(limit, |turn| turn.patience(limit));
+        let begun = self.database.begin_write(urls, patience).await;
+        if let Some(turn) = turn {
+            turn.waited(matches!(begun, Err(DatabaseError::Locked(_))));
+        }
+        begun.map_err(|error| match error {
+            DatabaseError::Locked(_) => DatabaseError::Locked(limit),
+            error => error,
+        })
+    }
+
+    /// Room for one more that writes. Those who write may wait for each other with a connection each in their hands.
+    async fn room(&self) -> Result<SemaphorePermit<'_>, DatabaseError> {
+        let limit = self.limits.lock_timeout;
+        match tokio::time::timeout(limit, self.room.acquire()).await {
+            Ok(room) => Ok(room.expect("never closed")),
+            Err(_) => Err(DatabaseError::Unavailable(format!(
+                "{} others have been writing for {limit:?}, which is as many as may (`database-connections`)",
+                self.limits.writers()
+            ))),
+        }
     }
 
     /// Waits for what is being written, and for its announcements.

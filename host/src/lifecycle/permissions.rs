@@ -5,8 +5,8 @@ use serde_json::json;
 use super::announce::What;
 use super::{Actor, Lifecycle, LifecycleError, require_owner};
 use crate::auth::check_user_name;
-use crate::database::{AuditEntry, EVERYONE};
-use crate::realm::{Generation, RealmUrl, Rights};
+use crate::database::{AuditEntry, EVERYONE, Shared};
+use crate::realm::{RealmUrl, Rights};
 
 /// A user's rights from now on; none: all are taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Grant {
 
 impl Lifecycle {
     /// Gives users rights in a realm, and takes them. A change of permissions is a change of the whole realm: it holds on
-    /// every replica as soon as any change does.
+    /// every replica as soon as any change does. What everybody may do after it.
     ///
     /// # Errors
     /// When there is no such realm, somebody else owns it, or somebody who is no operator would make or unmake an owner.
@@ -28,7 +28,7 @@ impl Lifecycle {
         url: RealmUrl,
         grants: Vec<Grant>,
         by: Actor,
-    ) -> Result<Generation, LifecycleError> {
+    ) -> Result<Shared, LifecycleError> {
         self.operation("permissions", |own| async move {
             own.share_now(&url, &grants, &by).await
         })
@@ -40,7 +40,7 @@ impl Lifecycle {
         url: &RealmUrl,
         grants: &[Grant],
         by: &Actor,
-    ) -> Result<Generation, LifecycleError> {
+    ) -> Result<Shared, LifecycleError> {
         for grant in grants {
             if grant.user != EVERYONE {
                 check_user_name(&grant.user)?;
@@ -49,9 +49,10 @@ impl Lifecycle {
                 return Err(LifecycleError::EveryoneOwns);
             }
         }
-        let mut transaction = self.lock(&[url]).await?;
+        let (_place, mut transaction) = self.lock(&[url]).await?;
         let target = transaction.write_target(url).await?;
-        let target = target.ok_or_else(|| LifecycleError::NoRealm(url.clone()))?;
+        let none = || LifecycleError::NoRealm(url.clone());
+        let target = target.ok_or_else(none)?;
         require_owner(&mut transaction, target, by).await?;
         let mut given = serde_json::Map::new();
         for grant in grants {
@@ -68,7 +69,10 @@ impl Lifecycle {
             given.insert(grant.user.clone(), json!(grant.rights.names()));
         }
         if given.is_empty() {
-            return Ok(self.see(url, target.generation).await?);
+            let shared = transaction.permissions(target.id).await?;
+            drop(transaction);
+            self.see(url, target.generation).await?;
+            return shared.ok_or_else(none);
         }
         let generation = transaction.log_change(target, None).await?;
         let entry = AuditEntry {
@@ -79,8 +83,10 @@ impl Lifecycle {
             detail: json!({ "users": given }),
         };
         transaction.audit(target, &entry).await?;
+        // Asked here: once it is committed, an answer needs nothing more of the database.
+        let shared = transaction.permissions(target.id).await?;
         let committed = transaction.commit().await;
         self.settle(committed, &[(url, What::Shared)]).await?;
-        Ok(generation)
+        shared.ok_or_else(none)
     }
 }

@@ -46,7 +46,7 @@ impl Lifecycle {
         url: RealmUrl,
         by: &Actor,
     ) -> Result<Published, LifecycleError> {
-        let mut transaction = self.lock(&[&url]).await?;
+        let (_place, mut transaction) = self.lock(&[&url]).await?;
         let before = transaction.write_target(&url).await?;
         if before.is_some_and(|before| before.kind != RealmKind::Published) {
             return Err(LifecycleError::Exists(url));
@@ -67,6 +67,13 @@ impl Lifecycle {
             transaction.revoke_all(target.id).await?;
             transaction.grant(target.id, EVERYONE, Rights::READ).await?;
         }
+        if mutant!("published-in-two-transactions") {
+            transaction.commit().await?;
+            transaction = self
+                .database
+                .begin_write(&[], self.limits.lock_timeout)
+                .await?;
+        }
         transaction.clear_realm_definitions(target.id).await?;
         let generation = transaction.log_change(target, None).await?;
         let entry = AuditEntry {
@@ -77,6 +84,9 @@ impl Lifecycle {
             detail: json!({ "source": source_url.as_str(), "sourceGeneration": source.generation }),
         };
         transaction.audit(target, &entry).await?;
+        if mutant!("published-before-the-commit") {
+            self.tell(&[(&url, What::Published)]);
+        }
         let committed = transaction.commit().await;
         #[cfg(feature = "under-test")]
         crate::gates::pass("published", url.as_str()).await;

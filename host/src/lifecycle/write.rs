@@ -164,19 +164,20 @@ impl Lifecycle {
     }
 
     async fn write_now(&self, realm: &Mounted, set: WriteSet) -> Result<Written, WriteError> {
-        let _turn = self
-            .queues
-            .enter(realm.id)
-            .await
-            .ok_or(WriteError::Busy(self.limits.queue))?;
         let lost =
             |error: &WriteError| matches!(error, WriteError::Database(error) if is_lost(error));
         despite_the_collector(|| self.write_once(realm, &set), lost).await
     }
 
     async fn write_once(&self, realm: &Mounted, set: &WriteSet) -> Result<Written, WriteError> {
+        let mut turn = self
+            .queues
+            .enter(&realm.url)
+            .await
+            .ok_or(WriteError::Busy(self.limits.queue))?;
+        let _room = self.room().await?;
         let urls = [&realm.url];
-        let begun = self.database.begin_write(&urls, self.limits.lock_timeout);
+        let begun = self.begin(Some(&mut turn), &urls);
         let mut transaction = observed("lock", begun).await?;
         let work = async {
             let target = transaction

@@ -121,7 +121,12 @@ impl Registry {
     pub async fn refresh(&self) -> Result<(), DatabaseError> {
         let _refreshing = self.refreshing.lock().await;
         let seen = BootTime::now();
-        let (generation, rows) = self.database.registry().await?;
+        let read = self.database.registry();
+        let (generation, rows) = if mutant!("registry-read-without-a-bound") {
+            read.await?
+        } else {
+            bounded(self.timeout, "registry", read).await?
+        };
         let old = Arc::clone(&self.snapshot.read());
         let mut realms = HashMap::with_capacity(rows.len());
         for row in rows {
