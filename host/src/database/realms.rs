@@ -84,10 +84,8 @@ fn row((id, url, kind, generation, folder, created_at, source): Columns) -> Opti
             .ok()
     };
     let url = parse(&url)?;
-    let source = match source {
-        Some(source) => Some(parse(&source)?),
-        None => None,
-    };
+    // A copy is there whatever has become of its source's row.
+    let source = source.and_then(|source| parse(&source));
     Some(RealmRow {
         id: RealmId(id),
         url,
