@@ -71,17 +71,6 @@ pub(crate) fn is_gone(answer: &Answer) -> bool {
     answer.status == 404 && answer.errors()[0]["code"] == "no-realm"
 }
 
-/// Waits until so many sessions of the database wait for a lock.
-pub(crate) async fn waits_for_a_lock(database: &str) {
-    let mut client = PgConnection::connect(database).await.expect("a connection");
-    loop {
-        if waiting(&mut client).await {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-    }
-}
-
 /// Whether a session of the database waits for a lock.
 pub(crate) async fn waiting(client: &mut PgConnection) -> bool {
     let sql = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
