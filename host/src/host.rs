@@ -323,10 +323,7 @@ fn read_limits(config: &Config) -> ReadLimits {
 const KEPT_CONNECTIONS: usize = 4;
 
 fn spawn_keepers(config: &Config, core: &Core) {
-    let registry = Arc::clone(&core.registry);
-    tokio::spawn(keep_lease(Arc::clone(&core.hub), config.lease, move || {
-        registry.generation()
-    }));
+    tokio::spawn(keep_lease(Arc::clone(&core.hub), config.lease));
     let (database, retention) = (core.database.clone(), config.changes_retention);
     tokio::spawn(async move {
         loop {

@@ -21,11 +21,15 @@ impl BootTime {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
-    pub(super) fn as_nanos(self) -> u64 {
+    /// As a number that can be kept in an atomic one.
+    #[must_use]
+    pub fn as_nanos(self) -> u64 {
         self.0
     }
 
-    pub(super) fn from_nanos(nanos: u64) -> Self {
+    /// Out of [`Self::as_nanos`].
+    #[must_use]
+    pub fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }
 }

@@ -29,6 +29,9 @@ pub trait Subscriber: Send + Sync {
 
     /// The registry has changed in a way that only the database can tell.
     fn registry_changed(&self) {}
+
+    /// A statement sent at `sent` found the registry at this generation.
+    fn registry_seen(&self, _generation: Generation, _sent: BootTime) {}
 }
 
 /// Applies changes: in order, without a gap, each before `applied` says so.
@@ -154,6 +157,12 @@ impl Hub {
     pub(super) fn tell_registry(&self) {
         for subscriber in self.subscribers.read().iter() {
             subscriber.registry_changed();
+        }
+    }
+
+    pub(super) fn registry_seen(&self, generation: Generation, sent: BootTime) {
+        for subscriber in self.subscribers.read().iter() {
+            subscriber.registry_seen(generation, sent);
         }
     }
 

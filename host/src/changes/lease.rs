@@ -6,24 +6,23 @@ use tracing::{debug, warn};
 
 use super::{BootTime, Hub};
 use crate::database::DatabaseError;
-use crate::realm::Generation;
 
 /// Keeps the lease: every third of it, one statement asks for the generations of what this replica has mounted, so
 /// that a notification that never came costs no more than the lease. Ends never.
-pub async fn keep(hub: Arc<Hub>, lease: Duration, registry: impl Fn() -> Generation + Send) {
+pub async fn keep(hub: Arc<Hub>, lease: Duration) {
     let mut ticks = tokio::time::interval(lease / 3);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         #[cfg(feature = "under-test")]
         crate::gates::pass("lease-poll", "").await;
-        if let Err(error) = poll(&hub, &registry).await {
+        if let Err(error) = poll(&hub).await {
             debug!(%error, "the lease could not be renewed");
         }
     }
 }
 
-async fn poll(hub: &Hub, registry: &(impl Fn() -> Generation + Send)) -> Result<(), DatabaseError> {
+async fn poll(hub: &Hub) -> Result<(), DatabaseError> {
     let trackers = hub.tracked();
     let applied: Vec<_> = trackers.iter().map(|tracker| tracker.applied()).collect();
     let realms: Vec<_> = trackers.iter().map(|tracker| tracker.realm).collect();
@@ -40,9 +39,7 @@ async fn poll(hub: &Hub, registry: &(impl Fn() -> Generation + Send)) -> Result<
         sent = BootTime::now();
     }
     hub.answered(sent);
-    if found.registry != registry() && !mutant!("registry-without-a-lease") {
-        hub.tell_registry();
-    }
+    hub.registry_seen(found.registry, sent);
     let found: HashMap<_, _> = found.realms.into_iter().collect();
     for (tracker, applied) in trackers.into_iter().zip(applied) {
         match found.get(&tracker.realm) {

@@ -119,7 +119,7 @@ impl Transaction {
                  created_at = CASE WHEN realms.deleted_at IS NULL THEN realms.created_at ELSE excluded.created_at END,
                  updated_at = CASE WHEN realms.updated_at > excluded.updated_at THEN realms.updated_at ELSE excluded.updated_at END,
                  folder = NULL, deleted_at = NULL, archived_at = NULL
-             RETURNING id, tree_id, generation, updated_at, kind, FALSE";
+             RETURNING id, tree_id, generation, updated_at, kind, FALSE, created_at";
         let row: TargetColumns = within!(self, c => sqlx::query_as(flip)
             .bind(url.as_str()).bind(tree).bind(at).bind(source.id.0)
             .fetch_one(c).await)?;

@@ -84,10 +84,8 @@ fn row((id, url, kind, generation, folder, created_at, source): Columns) -> Opti
             .ok()
     };
     let url = parse(&url)?;
-    let source = match source {
-        Some(source) => Some(parse(&source)?),
-        None => None,
-    };
+    // A copy is there whatever has become of its source's row.
+    let source = source.and_then(|source| parse(&source));
     Some(RealmRow {
         id: RealmId(id),
         url,
@@ -123,6 +121,8 @@ pub struct WriteTarget {
     pub kind: RealmKind,
     /// Whether it is archived.
     pub archived: bool,
+    /// When it was made: a realm that was deleted and made again is another one.
+    pub created_at: i64,
     /// When its files change: now, or when it last changed if that is later. Writers' clocks differ, and a file that
     /// changes must not seem to become older.
     pub at: i64,
@@ -231,10 +231,10 @@ impl Database {
     }
 }
 
-pub(super) type TargetColumns = (i64, i64, i64, i64, String, bool);
+pub(super) type TargetColumns = (i64, i64, i64, i64, String, bool, i64);
 
 pub(super) fn target(
-    (id, tree, generation, updated_at, kind, archived): TargetColumns,
+    (id, tree, generation, updated_at, kind, archived, created_at): TargetColumns,
 ) -> WriteTarget {
     WriteTarget {
         id: RealmId(id),
@@ -242,6 +242,7 @@ pub(super) fn target(
         generation,
         kind: RealmKind::from_column(&kind),
         archived,
+        created_at,
         at: updated_at.max(now()),
     }
 }
@@ -268,7 +269,7 @@ impl Transaction {
         &mut self,
         url: &RealmUrl,
     ) -> Result<Option<WriteTarget>, DatabaseError> {
-        let sql = "SELECT id, tree_id, generation, updated_at, kind, archived_at IS NOT NULL FROM realms WHERE url = $1 AND deleted_at IS NULL";
+        let sql = "SELECT id, tree_id, generation, updated_at, kind, archived_at IS NOT NULL, created_at FROM realms WHERE url = $1 AND deleted_at IS NULL";
         let found: Option<TargetColumns> =
             within!(self, c => sqlx::query_as(sql).bind(url.as_str()).fetch_optional(c).await)?;
         Ok(found.map(target))
@@ -291,7 +292,7 @@ impl Transaction {
                    ON CONFLICT (url) DO UPDATE SET kind = excluded.kind, folder = excluded.folder, tree_id = excluded.tree_id,
                        settings = NULL, deleted_at = NULL, archived_at = NULL, created_at = excluded.created_at,
                        updated_at = CASE WHEN realms.updated_at > excluded.updated_at THEN realms.updated_at ELSE excluded.updated_at END
-                   RETURNING id, tree_id, generation, updated_at, kind, FALSE";
+                   RETURNING id, tree_id, generation, updated_at, kind, FALSE, created_at";
         let made: TargetColumns = within!(self, c => sqlx::query_as(sql)
             .bind(new.url.as_str()).bind(new.kind.as_str()).bind(new.folder).bind(tree).bind(now())
             .fetch_one(c).await)?;

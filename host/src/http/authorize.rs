@@ -184,8 +184,14 @@ impl App {
         Ok(Seen { access, served })
     }
 
-    /// No realm is known to be at a URL: asks whether one has come.
-    pub(super) async fn look_again(&self) -> Result<bool, Problem> {
+    /// No realm is known to be at a URL: asks whether one has come. Whoever calls looks for it again.
+    pub(super) async fn look_again(&self, path: &str) -> Result<(), Problem> {
+        tracing::debug!(path, "no realm is known there: asking");
+        #[cfg(feature = "under-test")]
+        crate::gates::pass("no-realm-known", path).await;
+        if mutant!("registry-not-asked-again") {
+            return Ok(());
+        }
         self.0.registry.catch_up().await.map_err(|_| unknown())
     }
 }

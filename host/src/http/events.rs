@@ -16,6 +16,7 @@ use super::error::Problem;
 use super::read::{Ask, GENERATION};
 use super::serve::Stop;
 use crate::changes::Hub;
+use crate::database::DatabaseError;
 use crate::reading::Reader;
 use crate::realm::Generation;
 use crate::registry::Mounted;
@@ -23,6 +24,8 @@ use crate::registry::Mounted;
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// How often a stream without events shows that it is alive, to proxies and to whoever has gone without a word.
 const PING: Duration = Duration::from_secs(15);
+/// How long a stream that begins waits for the log.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a client waits before it comes again, in milliseconds.
 const RETRY: u64 = 1000;
 
@@ -70,6 +73,15 @@ async fn resume_from(
     hub: &Hub,
     realm: &Mounted,
 ) -> Result<Generation, Problem> {
+    // What was announced before this replica followed the realm was told to nobody here.
+    let caught_up = tokio::time::timeout(PATIENCE, async {
+        if mutant!("stream-not-caught-up") {
+            return Ok(());
+        }
+        hub.catch_up(&realm.tracker).await
+    });
+    let late = |_| DatabaseError::Unavailable("it did not answer in time".to_owned());
+    let caught_up = caught_up.await.map_err(late).flatten();
     let Some(id) = headers.get(LAST_EVENT_ID) else {
         return Ok(realm.tracker.applied());
     };
@@ -79,7 +91,6 @@ async fn resume_from(
         Problem::new(StatusCode::BAD_REQUEST, "bad-event-id", detail)
     })?;
     if id > realm.tracker.applied() {
-        let caught_up = hub.catch_up(&realm.tracker).await;
         caught_up.map_err(Problem::from)?;
     }
     Ok(id)

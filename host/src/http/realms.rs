@@ -315,11 +315,11 @@ impl App {
         url: &RealmUrl,
     ) -> Result<Option<std::sync::Arc<crate::registry::Mounted>>, Problem> {
         let registry = &self.0.registry;
-        let realm = match registry.get(url) {
-            Some(realm) => Some(realm),
-            None if self.look_again().await? => registry.get(url),
-            None => None,
-        };
+        let mut realm = registry.get(url);
+        if realm.is_none() {
+            self.look_again(url.path()).await?;
+            realm = registry.get(url);
+        }
         let Some(realm) = realm else { return Ok(None) };
         let asked = (&hyper::HeaderMap::new(), Asked::now());
         match self.judge(&realm, visitor, Need::Sight, asked).await {
@@ -349,7 +349,7 @@ impl App {
             return Err(bad("not-allowed-there", detail));
         }
         // A URL that this replica knows of by itself is judged by what stands around it.
-        self.look_again().await?;
+        self.look_again(url.path()).await?;
         let again = self.0.registry.get(url);
         let again = again.is_some_and(|realm| realm.kind == RealmKind::Published);
         if !again && let Some(around) = self.0.registry.around(url) {

@@ -98,13 +98,20 @@ impl App {
             .map(|authority| authority.as_str())
             .or_else(|| parts.headers.get(HOST)?.to_str().ok());
         let path = parts.uri.path();
+        let known = self.0.registry.generation();
         let is_get = parts.method == Method::GET;
         let reads = is_get || parts.method == Method::HEAD;
-        let found = match self.find(host, path) {
-            Some(found) => Some(found),
-            None if self.look_again().await? => self.find(host, path),
-            None => None,
-        };
+        let mut found = self.find(host, path);
+        match &found {
+            None => self.look_again(path).await?,
+            Some(Found::Realm(realm, _) | Found::LacksSlash(realm)) => {
+                self.0.reader.ensure_known(realm, asked).await;
+            }
+        }
+        // Another reader of the registry may have been the one to find it.
+        if found.is_none() || self.0.registry.generation() != known {
+            found = self.find(host, path);
+        }
         let (realm, rest) = match found.ok_or_else(|| visitor.no_realm())? {
             Found::Realm(realm, rest) => (realm, Some(&path[path.len() - rest..])),
             Found::LacksSlash(realm) => (realm, None),

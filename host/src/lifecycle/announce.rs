@@ -1,10 +1,13 @@
+use std::sync::Arc;
+
 use tracing::warn;
 
 use super::Lifecycle;
-use crate::changes::{Announcement, FILE_CHANGES, REGISTRY, payloads};
-use crate::database::DatabaseError;
+use crate::changes::{Announcement, FILE_CHANGES, REGISTRY, Tracker, payloads};
+use crate::database::{Changes, DatabaseError};
 use crate::definitions::{self, DEFINITIONS};
 use crate::realm::{Generation, LocalPath, RealmUrl};
+use crate::registry::Mounted;
 
 /// What a transaction did to a realm, for those who have to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +61,28 @@ impl Lifecycle {
                 .all(|(url, _)| self.hub.tracked_at(url).is_none());
         if !silent {
             self.hub.announcer.announce(announcements.collect());
+        }
+    }
+
+    /// The mount that a writer came by, and the one that has taken its place since, if any.
+    pub(super) fn followed(&self, realm: &Mounted) -> Vec<Arc<Tracker>> {
+        let now = self.hub.tracked_at(&realm.url);
+        let other = now.filter(|now| !Arc::ptr_eq(now, &realm.tracker));
+        let other = other.filter(|_| !mutant!("own-write-told-to-the-old-mount"));
+        std::iter::once(Arc::clone(&realm.tracker))
+            .chain(other)
+            .collect()
+    }
+
+    /// Applies what the transaction saw, wherever the realm is followed here.
+    pub(super) async fn apply_to(&self, realm: &Mounted, seen: &Changes) {
+        self.hub.apply(&realm.tracker, seen);
+        for tracker in self.followed(realm).into_iter().skip(1) {
+            // What it has applied is not what the transaction looked after.
+            if let Err(error) = self.hub.catch_up(&tracker).await {
+                warn!(realm = %realm.url, %error, "committed, and the log cannot be read: dropping all that is cached of the realm");
+                self.hub.doubt(&tracker);
+            }
         }
     }
 

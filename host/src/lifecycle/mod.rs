@@ -136,6 +136,9 @@ impl Lifecycle {
         let work = work(Arc::clone(self));
         #[cfg(feature = "under-test")]
         let work = crate::gates::numbered(name, work);
+        if mutant!("operation-ends-with-its-client") {
+            return crate::database::observed(name, work).await;
+        }
         let task = self
             .tasks
             .spawn(async move { crate::database::observed(name, work).await });

@@ -183,7 +183,7 @@ impl Lifecycle {
             let target = transaction
                 .write_target(&realm.url)
                 .await?
-                .filter(|target| target.id == realm.id);
+                .filter(|target| is_same(target, realm));
             let done = match target {
                 Some(target) if target.kind == RealmKind::Published => Err(WriteError::IsPublished),
                 Some(target) if target.archived => Err(WriteError::Archived),
@@ -204,7 +204,7 @@ impl Lifecycle {
                     && !mutant!("refused-on-what-is-not-applied")
                     && !matches!(refusal, WriteError::Database(_))
                 {
-                    self.hub.apply(&realm.tracker, &seen);
+                    self.apply_to(realm, &seen).await;
                 }
                 return Err(refusal);
             }
@@ -220,28 +220,36 @@ impl Lifecycle {
         crate::gates::pass("after-commit", about(set)).await;
         if let Err(error) = committed {
             // It may have taken effect, and then nobody else will say so.
-            self.hub.doubt(&realm.tracker);
+            for tracker in self.followed(realm) {
+                self.hub.doubt(&tracker);
+            }
             self.announce(&realm.url, None);
             return Err(error.into());
         }
-        self.committed(realm, &seen, &done);
+        self.committed(realm, &seen, &done).await;
         Ok(Written {
             generation: seen.generation,
             effects: done.effects,
         })
     }
 
-    fn committed(&self, realm: &Mounted, seen: &Changes, done: &Done) {
+    async fn committed(&self, realm: &Mounted, seen: &Changes, done: &Done) {
         let unchanged = done.changed.is_empty();
         if unchanged && mutant!("unchanged-on-what-is-not-applied") {
             return;
         }
-        self.hub.apply(&realm.tracker, seen);
+        self.apply_to(realm, seen).await;
         if !unchanged && !mutant!("commit-not-announced") && !mutant!("announced-before-the-commit")
         {
             self.announce(&realm.url, Some(&done.changed));
         }
     }
+}
+
+/// Whether the realm is the one that the writer was let into: at its URL there may be somebody else's by now.
+fn is_same(target: &WriteTarget, realm: &Mounted) -> bool {
+    let same = target.id == realm.id && target.created_at == realm.created_at;
+    same || mutant!("other-realm-written")
 }
 
 /// What a gate is told that a write is about.

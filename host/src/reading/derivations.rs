@@ -128,6 +128,16 @@ impl Run<'_> {
                 .map(|read| LocalPath::new(&read.path).ok())
                 .collect();
             let Some(paths) = paths else { return Ok(None) };
+            // A nearer realm may have come, or gone, since it was read.
+            let lies_in = |path: &LocalPath| {
+                let url = realm.url.join(path);
+                let found = self.reader.0.registry.find(&url);
+                found.is_some_and(|(nearest, _)| nearest.id == realm.id)
+            };
+            let foreign = url.is_some() && !mutant!("read-of-a-farther-realm-reused");
+            if foreign && !paths.iter().all(lies_in) {
+                return Ok(None);
+            }
             let now = self.reader.resolve_all(&realm, &paths).await?;
             for (read, path) in of_realm.iter().zip(&paths) {
                 let Some(resolved) = now.get(path) else {

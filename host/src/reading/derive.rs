@@ -77,6 +77,8 @@ pub(crate) struct Derived {
     pub(crate) read_at: Generation,
     /// Other realms that something was read of: their leases count too.
     pub(crate) foreign: Arc<[Arc<Mounted>]>,
+    /// The registry's generation before any of it was read: which realm a URL of another one lies in may have changed since.
+    pub(crate) registry: Generation,
     pub(crate) origin: Origin,
 }
 
@@ -119,6 +121,7 @@ impl Reader {
         flight: Arc<Flight>,
         since: Instant,
     ) -> Result<Derived, Interruption> {
+        let registry = self.0.registry.generation();
         let mut run = Run {
             reader: &self,
             realm: &realm,
@@ -141,6 +144,7 @@ impl Reader {
             stamp: Arc::new(run.stamp.clone()),
             read_at,
             foreign: run.foreign.into(),
+            registry,
             origin: run.origin,
         };
         #[cfg(feature = "under-test")]

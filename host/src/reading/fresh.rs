@@ -48,6 +48,16 @@ impl Reader {
         }
     }
 
+    /// Sees to it that a realm that was found is the nearest one, as far as the registry's lease says: another may have come
+    /// that lies in it. Where the database cannot be asked, the realm's own lease says so.
+    pub async fn ensure_known(&self, realm: &Mounted, asked: Asked) {
+        let (registry, lease) = (&self.0.registry, self.0.limits.lease);
+        if registry.is_leased(asked.at, lease) || realm.tracker.has_failed_within(DOWN_FOR) {
+            return;
+        }
+        let _ = tokio::time::timeout(PATIENCE, registry.catch_up()).await;
+    }
+
     /// Waits until this replica has applied `wanted`: read-your-writes across replicas.
     ///
     /// # Errors

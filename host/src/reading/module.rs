@@ -192,7 +192,10 @@ impl Reader {
             && entry.settings == settings
             && derived.stamp.is_of(&realm.floors)
             && derived.stamp.is_current()
-            && (mutant!("foreign-lease-not-judged") || derived.foreign.iter().all(leased));
+            && (mutant!("foreign-lease-not-judged") || derived.foreign.iter().all(leased))
+            && (derived.foreign.is_empty()
+                || derived.registry == self.0.registry.generation()
+                || mutant!("nearer-realm-not-noticed"));
         fits.then(|| Derived {
             origin: Origin::Hit,
             ..derived.clone()

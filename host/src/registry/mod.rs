@@ -1,11 +1,13 @@
 //! Which realms and which replicas there are, and which of the realms this replica has mounted: the longest URL that is a prefix serves. Follows
 //! the database's registry, and keeps the floors of what is mounted. Decides nothing about a realm's content.
 
+mod asking;
 mod replicas;
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::RwLock;
 use tokio::sync::Notify;
@@ -27,6 +29,8 @@ pub struct Mounted {
     pub url: RealmUrl,
     /// What it is made from.
     pub kind: RealmKind,
+    /// When it was made: a realm that was deleted and made again is another one.
+    pub created_at: i64,
     /// What it is published from.
     pub source: Option<RealmUrl>,
     /// What is known of its log.
@@ -73,9 +77,11 @@ pub struct Registry {
     snapshot: RwLock<Arc<Snapshot>>,
     floors: RwLock<HashMap<RealmId, Arc<Floors>>>,
     refreshing: tokio::sync::Mutex<()>,
-    /// When the registry was last asked for its generation on behalf of somebody who found no realm.
-    asked: tokio::sync::Mutex<Option<Instant>>,
+    /// When the registry was last asked on behalf of somebody who found no realm, and what came of it.
+    asked: tokio::sync::Mutex<Option<asking::Asked>>,
     wanted: Notify,
+    /// When the last question was sent whose answer this replica's knowledge is.
+    verified: AtomicU64,
     /// Longest wait for the database.
     timeout: Duration,
 }
@@ -107,6 +113,7 @@ impl Registry {
             asked: tokio::sync::Mutex::default(),
             timeout,
             wanted: Notify::new(),
+            verified: AtomicU64::default(),
         });
         hub.subscribe(Arc::clone(&registry) as Arc<dyn Subscriber>);
         registry.refresh().await?;
@@ -121,6 +128,7 @@ impl Registry {
     pub async fn refresh(&self) -> Result<(), DatabaseError> {
         let _refreshing = self.refreshing.lock().await;
         let seen = BootTime::now();
+        // Whoever comes after waits for this one, and a connection may be lost without a word.
         let read = self.database.registry();
         let (generation, rows) = if mutant!("registry-read-without-a-bound") {
             read.await?
@@ -155,6 +163,7 @@ impl Registry {
             let _mounting = self.floors.write();
             *self.snapshot.write() = Arc::new(Snapshot { generation, realms });
         }
+        self.verify(seen);
         #[cfg(feature = "under-test")]
         if let Some((url, _)) = gone.first() {
             crate::gates::pass("unmount", url).await;
@@ -180,27 +189,6 @@ impl Registry {
     /// Has the registry read again soon.
     pub fn want_refresh(&self) {
         self.wanted.notify_one();
-    }
-
-    /// Whether the registry has changed since this replica has read it; if so it is read again. Callers share a question
-    /// that was asked after they came.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub async fn catch_up(&self) -> Result<bool, DatabaseError> {
-        let come = Instant::now();
-        let before = self.generation();
-        let mut asked = self.asked.lock().await;
-        if asked.is_none_or(|asked| asked < come) {
-            let sent = Instant::now();
-            let now = self.database.registry_generation();
-            let now = bounded(self.timeout, "registry", now).await?;
-            if now != self.generation() {
-                bounded(self.timeout, "registry", self.refresh()).await?;
-            }
-            *asked = Some(sent);
-        }
-        Ok(self.generation() != before)
     }
 
     /// The longest realm that this URL lies in, itself not counted.
@@ -301,6 +289,7 @@ impl Registry {
                 id: row.id,
                 url: row.url.clone(),
                 kind: row.kind,
+                created_at: row.created_at,
                 source: row.source.clone(),
                 tracker,
                 floors,
@@ -332,6 +321,14 @@ impl Subscriber for Registry {
 
     fn registry_changed(&self) {
         self.wanted.notify_one();
+    }
+
+    fn registry_seen(&self, generation: Generation, sent: BootTime) {
+        if generation == self.generation() {
+            self.verify(sent);
+        } else {
+            self.wanted.notify_one();
+        }
     }
 }
 

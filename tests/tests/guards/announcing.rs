@@ -2,7 +2,7 @@
 
 use realm_tests::{ORIGIN, eventually};
 
-use crate::{Ear, LONG, cached, knows, notify, pair, quiet};
+use crate::{Ear, LONG, cached, notify, pair, quiet};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_is_announced_once_it_can_be_read() {
@@ -22,13 +22,6 @@ async fn a_commit_is_announced_once_it_can_be_read() {
         (b.get("/r/a.txt").await.text() == "new").then_some(())
     })
     .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_new_realm_is_announced() {
-    let (a, b, _) = pair(LONG).await;
-    a.create("/s/").await;
-    knows(&b, "/s/").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -93,11 +93,3 @@ async fn a_guest_reads_another_realm_by_a_lease_that_holds() {
     let answer = b.get("/r/x.misbehave").await;
     assert!(answer.text().contains("new"), "{}", answer.text());
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_realm_that_nobody_announced_is_found_by_the_lease() {
-    let (a, b, _) = pair("2s").await;
-    a.close_gate("announce", "").await;
-    a.create("/s/").await;
-    knows(&b, "/s/").await;
-}
