@@ -69,10 +69,10 @@ impl Drop for Table {
         for line in &self.lines {
             println!("{line}");
         }
-        println!(
-            "statements between lock and commit: {}\n",
-            self.counts.join(", ")
-        );
+        if !self.counts.is_empty() {
+            let counts = self.counts.join(", ");
+            println!("statements between lock and commit: {counts}");
+        }
     }
 }
 
