@@ -13,8 +13,8 @@ use anyhow::{Context, bail};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
-use crate::changes::{Announcer, Hub, keep_lease, listen, require_delivery};
 use crate::auth::Authenticator;
+use crate::changes::{Announcer, Hub, keep_lease, listen, require_delivery};
 use crate::config::{AuthMode, Config, ConfigError};
 use crate::database::{ConnectOptions, Database};
 use crate::http::{self, App, Stop};

@@ -32,7 +32,10 @@ impl Token {
     #[must_use]
     pub fn with(mut self, claim: &str, value: Value) -> Self {
         if value.is_null() {
-            self.claims.as_object_mut().expect("an object").remove(claim);
+            self.claims
+                .as_object_mut()
+                .expect("an object")
+                .remove(claim);
         } else {
             self.claims[claim] = value;
         }

@@ -16,8 +16,8 @@ mod serve;
 mod settings;
 mod status;
 mod target;
-mod unpublish;
 mod token;
+mod unpublish;
 
 use std::process::ExitCode;
 

@@ -126,9 +126,7 @@ impl App {
     pub(super) fn visitor(&self, headers: &HeaderMap) -> Result<Visitor, Problem> {
         let caller = self.0.auth.authenticate(headers)?;
         Ok(Visitor {
-            user: caller
-                .name()
-                .map_or_else(|| Arc::clone(&NOBODY), Arc::from),
+            user: caller.name().map_or_else(|| Arc::clone(&NOBODY), Arc::from),
             all: caller.is_operator(),
         })
     }

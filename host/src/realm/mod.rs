@@ -4,16 +4,16 @@
 mod blob;
 mod media;
 mod path;
-mod rights;
 mod prefixes;
+mod rights;
 mod settings;
 mod url;
 
 pub use self::blob::BlobHash;
 pub use self::media::media_type;
 pub use self::path::{LocalPath, PathError};
-pub use self::rights::{Rights, UnknownRight};
 pub use self::prefixes::UrlPrefixes;
+pub use self::rights::{Rights, UnknownRight};
 pub use self::settings::{
     DEFAULT_EXTENSIONS, PluginChoice, RealmSettings, SETTINGS_FILE, SettingsError,
 };
