@@ -1,8 +1,13 @@
 //! Those who are told of changes: a client of `_events`, and who listens as the hosts do.
 
+use std::time::Duration;
+
 use realm_tests::{Host, ORIGIN, eventually};
 use serde_json::Value;
 use sqlx::postgres::PgListener;
+
+/// How long nothing may come: longer than anything here takes, shorter than the pause between signs of life.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An open stream.
 pub(crate) struct Events {
@@ -40,7 +45,9 @@ impl Events {
                     return event;
                 }
             }
-            let chunk = self.response.chunk().await.expect("a stream")?;
+            let chunk = tokio::time::timeout(PATIENCE, self.response.chunk());
+            let chunk = chunk.await.expect("an event in time");
+            let chunk = chunk.expect("a stream")?;
             self.text.push_str(&String::from_utf8_lossy(&chunk));
         }
     }

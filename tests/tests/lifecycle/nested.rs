@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use realm_tests::{Host, eventually, server};
 
+use crate::events::Ear;
 use crate::scene::{LONG, cached, options, serves};
 
 /// Two hosts with a realm that has files where others will be.
@@ -12,10 +13,13 @@ async fn outer(lease: &str) -> (Host, Host) {
     let options = options(&database, lease);
     let (a, b) = (options.clone().start().await, options.start().await);
     a.create("/o/").await;
+    let mut ear = Ear::open(&database).await;
     for path in ["/o/a.txt", "/o/n/a.txt", "/o/n/m/a.txt", "/o/nn/a.txt"] {
         a.put(path, "outer").await;
         serves(&b, path, "outer").await;
     }
+    // Nothing is on its way any more.
+    ear.heard_by(&b, "/o/:nn/a.txt").await;
     (a, b)
 }
 

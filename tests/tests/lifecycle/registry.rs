@@ -59,17 +59,21 @@ async fn a_url_that_becomes_another_realms_is_mounted_anew() {
     let write = |host: &Host| ask(host.request("PUT", "/p/b.txt").body("written"));
     let refused = answered(write(&b)).await;
     assert_eq!(refused.errors()[0]["code"], "published");
-    // From a copy to one that people edit …
+    // From a copy to one that people edit, of which the other host hears all at once …
+    a.close_gate("announce", "").await;
     a.unpublish("/p/").await;
     a.create("/p/").await;
+    a.open_gate("announce").await;
     eventually("writes are taken", || async {
         (answered(write(&b)).await.status == 201).then_some(())
     })
     .await;
     assert_eq!(b.get("/p/a.txt").await.status, 404);
     // … and back to a copy, of which everything is another's.
+    a.close_gate("announce", "").await;
     a.delete_realm("/p/").await;
     a.publish("/s/", "/p/").await;
+    a.open_gate("announce").await;
     serves(&b, "/p/a.txt", "published").await;
     assert_eq!(b.get("/p/b.txt").await.status, 404);
     assert_eq!(answered(write(&b)).await.errors()[0]["code"], "published");
@@ -181,5 +185,10 @@ async fn a_first_request_while_the_database_is_away_is_not_told_that_there_is_no
     // What was open stays silent.
     proxy.black_hole_open(&Link::ALL);
     proxy.set(&Link::ALL, Mode::Pass);
-    serves(&b, "/n/a.txt", "new").await;
+    eventually("it is served", || async {
+        let request = b.request("GET", "/n/a.txt");
+        let answer = b.try_send(request.timeout(Duration::from_secs(5))).await;
+        (answer.ok()?.text() == "new").then_some(())
+    })
+    .await;
 }
