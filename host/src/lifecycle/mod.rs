@@ -227,7 +227,7 @@ async fn require_owner(
         (Some(realm), Some(user)) => transaction.granted(realm, user).await?,
         _ => crate::realm::Rights::default(),
     };
-    if granted.owner {
+    if granted.owner || mutant!("owners-not-asked-for") {
         Ok(())
     } else {
         Err(LifecycleError::NotOwner)

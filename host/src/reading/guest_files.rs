@@ -55,7 +55,8 @@ impl Files for CallFiles {
                 let fresh = self.reader.ensure_fresh(&realm, Asked::now()).await;
                 fresh.map_err(trouble)?;
             }
-            if !self.reader.is_public(&realm).await.map_err(trouble)? {
+            let public = self.reader.is_public(&realm).await.map_err(trouble)?;
+            if !public && !mutant!("guests-read-private-realms") {
                 return Ok(self.untold(ReadFailure::Forbidden));
             }
             let Ok(path) = LocalPath::decode(rest) else {

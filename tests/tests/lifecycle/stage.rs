@@ -33,6 +33,9 @@ impl Stage {
 
     /// Hosts that reach the database at `url` each in its own way.
     pub(crate) async fn with(of_a: HostOptions, of_b: HostOptions, url: String) -> Self {
+        // Nobody collects: a lock that is seen is an operation's.
+        let alone = |options: HostOptions| options.with("role", "serve");
+        let (of_a, of_b) = (alone(of_a), alone(of_b));
         Self {
             a: of_a.start().await,
             b: of_b.clone().start().await,

@@ -1,5 +1,6 @@
 //! Who may do what: the matrix of roles, requests and kinds of realms; tokens; what becomes of rights that are taken.
 
+mod foreign;
 mod matrix;
 mod revoked;
 mod tokens;
