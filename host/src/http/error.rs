@@ -203,7 +203,7 @@ impl From<AuthError> for Problem {
             AuthError::NotOperator => StatusCode::FORBIDDEN,
             _ => StatusCode::UNAUTHORIZED,
         };
-        Self::new(status, error.code(), &error).with_header("www-authenticate", error.challenge())
+        Self::new(status, error.code(), error).with_header("www-authenticate", error.challenge())
     }
 }
 
