@@ -147,6 +147,12 @@ fn path(realm: &RealmUrl, href: &str) -> Result<LocalPath, String> {
     } else {
         Some(href.trim_start_matches("./"))
     };
+    // What the URL of a file may have after it, and its name only in other letters.
+    if relative.is_some_and(|relative| relative.contains(['?', '#'])) {
+        return Err(format!(
+            "its `href` `{href}` has a query or a fragment; write a `?` of a name as `%3F`, a `#` as `%23`"
+        ));
+    }
     let local = relative.and_then(|relative| writable(relative).ok());
     local.ok_or_else(|| format!("its `href` `{href}` is not a file of this realm"))
 }
