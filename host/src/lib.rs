@@ -12,6 +12,8 @@ pub mod changes;
 pub mod cli;
 pub mod config;
 pub mod database;
+#[cfg(any(feature = "fuzzing", feature = "under-test"))]
+pub mod fuzzing;
 #[cfg(feature = "under-test")]
 pub mod gates;
 pub mod host;

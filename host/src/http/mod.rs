@@ -3,21 +3,21 @@
 
 mod admin;
 mod answer;
-mod atomic;
+pub(crate) mod atomic;
 mod coding;
-mod conditional;
+pub(crate) mod conditional;
 mod error;
 mod events;
 mod info;
 mod negotiate;
 mod observe;
 mod origin;
-mod range;
+pub(crate) mod range;
 mod read;
 mod route;
 mod serve;
 mod server;
-mod write;
+pub(crate) mod write;
 
 use std::sync::Arc;
 
