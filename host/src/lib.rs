@@ -1,12 +1,13 @@
 //! `realm`: serves realms, URL-addressed trees of files, through WebAssembly plugins, coherent over one database.
 //!
 //! Arrows go down this list, never up: `cli` starts `host`; `http` answers with what `reading` and `lifecycle` do;
-//! `registry` knows the realms; `plugins` runs guests; `cache` holds bytes; `changes` learns what has changed;
-//! `database` has the only SQL; `realm` says what a realm is.
+//! `registry` knows the realms; `plugins` runs guests; `auth` knows who asks; `cache` holds bytes; `changes` learns what has
+//! changed; `database` has the only SQL; `realm` says what a realm is.
 
 #[macro_use]
 mod mutants;
 
+pub mod auth;
 pub mod cache;
 pub mod changes;
 pub mod cli;

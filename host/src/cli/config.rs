@@ -22,14 +22,14 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
             .map(|(setting, value)| {
                 (
                     setting.key.to_owned(),
-                    json!({ "value": shown(&value.text), "source": value.source.to_string() }),
+                    json!({ "value": setting.shown(&value.text), "source": value.source.to_string() }),
                 )
             })
             .collect();
         println!("{}", Value::Object(all));
     } else {
         for (setting, value) in raw.iter() {
-            let text = shown(&value.text);
+            let text = setting.shown(&value.text);
             let text = if text.is_empty() { "-" } else { &text };
             println!(
                 "{:<22} {:<18} {:<12} {}",
@@ -42,16 +42,4 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     }
     Config::new(&raw)?;
     Ok(())
-}
-
-/// A value as it may be shown: the password of a URL is nobody's business.
-fn shown(text: &str) -> String {
-    match url::Url::parse(text) {
-        Ok(mut url) if url.password().is_some() => {
-            // It can have one, or it would not have had one.
-            let _ = url.set_password(Some("***"));
-            url.into()
-        }
-        _ => text.to_owned(),
-    }
 }

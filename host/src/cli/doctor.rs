@@ -6,8 +6,9 @@ use rustix::process::{Resource, getrlimit};
 use serde_json::json;
 
 use super::Context;
+use crate::auth::{Authenticator, Signer};
 use crate::changes;
-use crate::config::Config;
+use crate::config::{AuthMode, Config};
 use crate::database::{Database, Facts};
 use crate::host::{self, DataFolder};
 use crate::plugins::{EngineOptions, PluginEngine};
@@ -84,6 +85,7 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
         Grade::Good,
         "every value fits (`realm config` prints them)",
     );
+    tokens(&mut report, &config);
     folder(&mut report, &config.data_dir);
     limits(&mut report, &config);
     database(&mut report, &config).await;
@@ -91,6 +93,23 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
     match report.failed() {
         0 => Ok(()),
         failed => bail!("{failed} of {} checks failed", report.findings.len()),
+    }
+}
+
+fn tokens(report: &mut Report, config: &Config) {
+    let read = Authenticator::new(config).and_then(|_| Signer::new(&config.auth));
+    match read {
+        Ok(_) if config.auth.mode == AuthMode::Jwt => report.add(
+            "tokens",
+            Grade::Good,
+            "requests are asked for tokens, and every key can be read",
+        ),
+        Ok(_) => report.add(
+            "tokens",
+            Grade::Good,
+            "everyone who reaches the public socket may do everything (`auth` is `none`)",
+        ),
+        Err(error) => report.add("tokens", Grade::Failed, error.to_string()),
     }
 }
 

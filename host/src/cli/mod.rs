@@ -10,6 +10,7 @@ mod migrate;
 mod serve;
 mod settings;
 mod target;
+mod token;
 
 use std::process::ExitCode;
 
@@ -49,6 +50,9 @@ enum Command {
     Invalidate(invalidate::Args),
     /// List the realms
     List,
+    /// Make tokens, by which hosts know who asks
+    #[command(subcommand)]
+    Token(token::Command),
     /// Print the settings in force, and where each came from
     Config(config::Args),
     /// Look at everything that a host needs, and say what to do where something is amiss
@@ -94,6 +98,7 @@ pub fn main() -> ExitCode {
             Command::Sync(args) => import::sync(&context, args).await,
             Command::Invalidate(args) => invalidate::run(&context, args).await,
             Command::List => list::run(&context).await,
+            Command::Token(command) => token::run(&context, &command),
             Command::Config(args) => config::run(&context, &args),
             Command::Doctor => doctor::run(&context).await,
         }

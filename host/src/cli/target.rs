@@ -7,6 +7,7 @@ use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
 use super::Context;
+use super::token::Bearer;
 use crate::host::{Core, DataFolder};
 use crate::lifecycle::{Change, Condition, WriteSet};
 use crate::realm::{BlobHash, LocalPath, RealmUrl};
@@ -20,6 +21,7 @@ pub(super) enum Target {
 pub(super) struct Http {
     client: Client,
     base: String,
+    bearer: Bearer,
 }
 
 pub(super) struct Direct {
@@ -39,6 +41,7 @@ impl Target {
             return Ok(Self::Http(Http {
                 client,
                 base: host.trim_end_matches('/').to_owned(),
+                bearer: Bearer::new(&config.auth)?,
             }));
         }
         if let Some(address) = DataFolder::running(&config.data_dir) {
@@ -51,6 +54,7 @@ impl Target {
                 return Ok(Self::Http(Http {
                     client,
                     base: address.url,
+                    bearer: Bearer::new(&config.auth)?,
                 }));
             }
         }
@@ -188,7 +192,10 @@ impl Http {
             .header("host", authority)
     }
 
-    async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
+    async fn send(&self, mut request: RequestBuilder) -> anyhow::Result<Response> {
+        if let Some(token) = self.bearer.token()? {
+            request = request.bearer_auth(token);
+        }
         let answer = request
             .send()
             .await

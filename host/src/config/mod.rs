@@ -1,6 +1,7 @@
 //! Every setting of the host, its default, its unit and where its value came from, in one place: the table, how values are
 //! gathered, and what they mean together. Decides nothing else.
 
+mod auth;
 mod raw;
 mod settings;
 
@@ -8,8 +9,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::realm::UrlPrefixes;
 use crate::telemetry::{LogFormat, Logging};
 
+pub use self::auth::{AuthConfig, AuthMode, Secret};
 pub use self::raw::{ConfigError, RawConfig, RawValue, Source};
 pub use self::settings::{SETTINGS, Setting, reference};
 
@@ -117,6 +120,12 @@ pub struct Config {
     pub admin_listen: Option<SocketAddr>,
     /// Scheme, host and port that realms live under.
     pub origin: Option<String>,
+    /// Whom a host lets in, and what tokens are verified and signed with.
+    pub auth: AuthConfig,
+    /// Where users may create realms; none: under this host's origin.
+    pub create_under: Option<UrlPrefixes>,
+    /// Where users may publish; none: under this host's origin.
+    pub publish_under: Option<UrlPrefixes>,
     /// Origins whose pages may read, and write with rights of their own.
     pub cors_origins: CorsOrigins,
     /// Folder of further plugins.
@@ -198,23 +207,6 @@ impl Config {
             Some(raw.socket("admin-listen")?)
         };
         raw.logging()?;
-        let loopback = listen.ip().is_loopback()
-            && admin_listen.is_none_or(|socket| socket.ip().is_loopback());
-        match raw.text("auth") {
-            Some("none") => {}
-            None if loopback => {}
-            None => {
-                return Err(ConfigError::Conflict(
-                    "a socket that others can reach needs `--auth` to be chosen: `none` lets everyone who reaches it read and write".to_owned(),
-                ));
-            }
-            Some(_) => {
-                return Err(raw.fail(
-                    "auth",
-                    "is not a way to authenticate; `none` is the one that there is",
-                ));
-            }
-        }
         let origin = raw
             .text("origin")
             .map(|text| parse_origin(text).map_err(|problem| raw.fail("origin", problem)))
@@ -242,6 +234,9 @@ impl Config {
             listen,
             admin_listen,
             origin,
+            auth: AuthConfig::new(raw, listen, admin_listen)?,
+            create_under: prefixes(raw, "create-under")?,
+            publish_under: prefixes(raw, "publish-under")?,
             cors_origins: cors_origins(raw)?,
             plugin_dir: raw.text("plugin-dir").map(PathBuf::from),
             lease: raw.duration("lease")?,
@@ -296,6 +291,12 @@ fn codings(raw: &RawConfig) -> Result<Vec<Coding>, ConfigError> {
         )),
     };
     raw.0["compression"].text.split(',').map(known).collect()
+}
+
+fn prefixes(raw: &RawConfig, key: &'static str) -> Result<Option<UrlPrefixes>, ConfigError> {
+    raw.text(key)
+        .map(|text| UrlPrefixes::parse(text).map_err(|problem| raw.fail(key, problem)))
+        .transpose()
 }
 
 fn cors_origins(raw: &RawConfig) -> Result<CorsOrigins, ConfigError> {
@@ -361,17 +362,6 @@ mod tests {
         );
         assert!(with(&[("cache-bytes", "0")]).is_err());
         assert!(with(&[("origin", "http://x/path/")]).is_err());
-    }
-
-    #[test]
-    fn a_socket_that_others_reach_needs_a_choice() {
-        assert!(
-            with(&[("listen", "0.0.0.0:80")])
-                .unwrap_err()
-                .contains("--auth")
-        );
-        assert!(with(&[("listen", "0.0.0.0:80"), ("auth", "none")]).is_ok());
-        assert!(with(&[("auth", "jwt")]).is_err());
     }
 
     #[test]

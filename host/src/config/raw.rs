@@ -50,7 +50,7 @@ pub enum ConfigError {
         key: &'static str,
         /// Where its value came from.
         origin: Source,
-        /// The value.
+        /// The value, as far as it may be shown.
         text: String,
         /// What does not fit.
         problem: String,
@@ -117,10 +117,14 @@ impl RawConfig {
 
     pub(super) fn fail(&self, key: &'static str, problem: impl fmt::Display) -> ConfigError {
         let value = &self.0[key];
+        let shown = SETTINGS
+            .iter()
+            .find(|setting| setting.key == key)
+            .map(|setting| setting.shown(&value.text));
         ConfigError::Value {
             key,
             origin: value.source,
-            text: value.text.clone(),
+            text: shown.unwrap_or_default(),
             problem: problem.to_string(),
         }
     }

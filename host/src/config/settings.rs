@@ -7,10 +7,70 @@ pub struct Setting {
     pub default: &'static str,
     /// What it means, and its unit.
     pub help: &'static str,
+    /// How much of its value may be shown.
+    secrecy: Secrecy,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Secrecy {
+    /// All but the password of a URL.
+    Open,
+    /// A URL with a password: nothing, when it cannot be told where that is.
+    Url,
+    /// Nothing.
+    Secret,
+}
+
+impl Setting {
+    /// A value of this setting as it may be shown: a token, and the password of a URL, are nobody's business.
+    #[must_use]
+    pub fn shown(&self, text: &str) -> String {
+        const HIDDEN: &str = "***";
+        match url::Url::parse(text) {
+            _ if text.is_empty() => String::new(),
+            _ if self.secrecy == Secrecy::Secret => HIDDEN.to_owned(),
+            Ok(mut url) if has_password(&url) => {
+                if url.password().is_some() {
+                    // It can have one, or it would not have had one.
+                    let _ = url.set_password(Some(HIDDEN));
+                }
+                if url.query().is_some() {
+                    let pairs: Vec<_> = url.query_pairs().into_owned().collect();
+                    let shown = pairs.iter().map(|(key, value)| match key.as_str() {
+                        "password" => (key.as_str(), HIDDEN),
+                        _ => (key.as_str(), value.as_str()),
+                    });
+                    url.query_pairs_mut().clear().extend_pairs(shown);
+                }
+                url.into()
+            }
+            Err(_) if self.secrecy == Secrecy::Url => HIDDEN.to_owned(),
+            _ => text.to_owned(),
+        }
+    }
+}
+
+/// Before its host, or as a parameter, which Postgres takes as well.
+fn has_password(url: &url::Url) -> bool {
+    url.password().is_some() || url.query_pairs().any(|(key, _)| key == "password")
 }
 
 const fn setting(key: &'static str, default: &'static str, help: &'static str) -> Setting {
-    Setting { key, default, help }
+    Setting {
+        key,
+        default,
+        help,
+        secrecy: Secrecy::Open,
+    }
+}
+
+const fn hidden(secrecy: Secrecy, key: &'static str, help: &'static str) -> Setting {
+    Setting {
+        key,
+        default: "",
+        help,
+        secrecy,
+    }
 }
 
 /// All settings, in the order in which `realm config` prints them.
@@ -20,9 +80,9 @@ pub const SETTINGS: &[Setting] = &[
         ".realm",
         "folder of the embedded database, the compiled plugins and the running host's address",
     ),
-    setting(
+    hidden(
+        Secrecy::Url,
         "database-url",
-        "",
         "a Postgres (postgres://…); none: the embedded SQLite under the data folder",
     ),
     setting(
@@ -58,7 +118,42 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "auth",
         "",
-        "`none` lets everyone do everything; the default when both sockets are on loopback, must be chosen otherwise",
+        "`none` lets everyone do everything, `jwt` asks for bearer tokens; `none` is the default when both sockets are on loopback, must be chosen otherwise",
+    ),
+    setting(
+        "secret-file",
+        "",
+        "file with the secret of HS256 tokens, at least 32 bytes, a newline at its end not counted (`openssl rand -hex 32`); hosts that have it also sign with it",
+    ),
+    setting(
+        "public-keys",
+        "",
+        "instead of a secret: Ed25519 public keys of EdDSA tokens, a PEM file or a folder of them (*.pem); a file's name without `.pem` is the `kid` of its keys",
+    ),
+    setting(
+        "private-key-file",
+        "",
+        "Ed25519 private key (PKCS#8, PEM) with which commands sign EdDSA tokens; hosts do without",
+    ),
+    setting(
+        "audience",
+        "realm",
+        "the `aud` that a token must have; give each cluster of one issuer its own",
+    ),
+    hidden(
+        Secrecy::Secret,
+        "token",
+        "bearer token that commands send to a host; better as REALM_TOKEN, for `ps` shows flags",
+    ),
+    setting(
+        "create-under",
+        "",
+        "URL prefixes under which users may create realms, comma-separated (https://example.org/sites/, https://*.example.org/); none: this origin; `off`: operators alone may",
+    ),
+    setting(
+        "publish-under",
+        "",
+        "URL prefixes under which users may publish, written alike; none: this origin; `off`: operators alone may",
     ),
     setting(
         "cors-origins",
@@ -254,6 +349,38 @@ pub fn reference() -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::SETTINGS;
+
+    fn shown(key: &str, text: &str) -> String {
+        let setting = SETTINGS.iter().find(|setting| setting.key == key);
+        setting.unwrap().shown(text)
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        assert_eq!(shown("token", "a.b.c"), "***");
+        assert_eq!(shown("token", "https://x/"), "***");
+        assert_eq!(shown("token", ""), "");
+        assert_eq!(
+            shown("database-url", "postgres://u:secret@h/d"),
+            "postgres://u:***@h/d"
+        );
+        assert_eq!(
+            shown("database-url", "postgres://h/d?user=u&password=secret"),
+            "postgres://h/d?user=u&password=***"
+        );
+        assert_eq!(shown("database-url", "postgres://u:secret@h:x/d"), "***");
+        assert_eq!(
+            shown("otlp-endpoint", "http://u:secret@h/"),
+            "http://u:***@h/"
+        );
+        assert_eq!(shown("lease", "5s"), "5s");
+        assert_eq!(
+            shown("database-url", "postgres://h/d?options=-c%20a"),
+            "postgres://h/d?options=-c%20a"
+        );
+    }
+
     #[test]
     fn the_page_in_the_repository_is_this_one() {
         let page = include_str!("../../SETTINGS.md");

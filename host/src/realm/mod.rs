@@ -4,12 +4,14 @@
 mod blob;
 mod media;
 mod path;
+mod prefixes;
 mod settings;
 mod url;
 
 pub use self::blob::BlobHash;
 pub use self::media::media_type;
 pub use self::path::{LocalPath, PathError};
+pub use self::prefixes::UrlPrefixes;
 pub use self::settings::{
     DEFAULT_EXTENSIONS, PluginChoice, RealmSettings, SETTINGS_FILE, SettingsError,
 };
