@@ -4,7 +4,7 @@ target := $(or $(CARGO_TARGET_DIR),target)
 plugins := -p realm-plugin-typescript -p realm-plugin-scss
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: run build test mutants faults chaos bench corpus lint plugins guests setup
+.PHONY: run build test mutants faults chaos fuzz bench corpus lint plugins guests setup
 
 run: build
 	$(target)/release/realm serve demo
@@ -44,6 +44,10 @@ chaos: plugins guests
 	scripts/install-test-tools
 	REALM_CHAOS_SECONDS=$${REALM_CHAOS_SECONDS:-600} cargo test -p realm-tests --test chaos every_read -- --nocapture
 
+# What strangers send, a million inputs for each parser, or REALM_FUZZ_CASES; REALM_FUZZ_SEED runs one again.
+fuzz: plugins
+	REALM_FUZZ_CASES=$${REALM_FUZZ_CASES:-1000000} cargo test -p realm-tests --test fuzz -- --nocapture
+
 # The writers' ratio takes the test build, in which announcements can be taken away.
 bench: build
 	scripts/install-test-tools
@@ -57,6 +61,7 @@ corpus: build
 
 lint: plugins guests
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
 setup:

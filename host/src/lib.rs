@@ -15,6 +15,8 @@ pub mod cli;
 pub mod config;
 pub mod database;
 pub mod definitions;
+#[cfg(any(feature = "fuzzing", feature = "under-test"))]
+pub mod fuzzing;
 #[cfg(feature = "under-test")]
 pub mod gates;
 pub mod host;

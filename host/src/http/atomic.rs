@@ -12,7 +12,7 @@ use super::error::{JSON_API, Problem, entry};
 use super::read::GENERATION;
 use super::write::{read_json, writable};
 use crate::lifecycle::{Change, Condition, WriteSet};
-use crate::realm::LocalPath;
+use crate::realm::{LocalPath, RealmUrl};
 use crate::registry::Mounted;
 
 /// The most operations of one request.
@@ -25,39 +25,7 @@ pub(super) async fn atomic(
     body: Incoming,
 ) -> Result<Response, Problem> {
     let document: Value = read_json(app, body).await?;
-    let Some(operations) = document
-        .get("atomic:operations")
-        .and_then(Value::as_array)
-        .filter(|all| all.len() <= MOST)
-    else {
-        let detail = format!("the body has no list `atomic:operations` of at most {MOST} entries");
-        return Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "bad-operations",
-            detail,
-        ));
-    };
-    let (mut changes, mut errors) = (Vec::with_capacity(operations.len()), Vec::new());
-    for (index, operation) in operations.iter().enumerate() {
-        match change(realm, operation) {
-            Ok(change) => changes.push(change),
-            Err(detail) => {
-                let pointer = Map::from_iter([(
-                    "source".to_owned(),
-                    json!({ "pointer": format!("/atomic:operations/{index}") }),
-                )]);
-                errors.push(entry(
-                    StatusCode::BAD_REQUEST,
-                    "bad-operation",
-                    &detail,
-                    pointer,
-                ));
-            }
-        }
-    }
-    if !errors.is_empty() {
-        return Err(Problem::many(StatusCode::BAD_REQUEST, errors));
-    }
+    let changes = read(&realm.url, &document)?;
     let results: Vec<_> = changes
         .iter()
         .map(|change| json!({ "data": { "id": realm.url.join(&change.path) } }))
@@ -78,7 +46,57 @@ pub(super) async fn atomic(
     Ok(response)
 }
 
-fn change(realm: &Mounted, operation: &Value) -> Result<Change, String> {
+/// Why a body is no list of operations that can be done.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// It has no list, or one that is too long.
+    List,
+    /// What is wrong with each operation that is refused, by its place in the list.
+    Operations(Vec<(usize, String)>),
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        let status = StatusCode::BAD_REQUEST;
+        let operations = match refused {
+            Refused::List => {
+                let detail =
+                    format!("the body has no list `atomic:operations` of at most {MOST} entries");
+                return Self::new(status, "bad-operations", detail);
+            }
+            Refused::Operations(operations) => operations,
+        };
+        let errors = operations.iter().map(|(index, detail)| {
+            let pointer = json!({ "pointer": format!("/atomic:operations/{index}") });
+            let more = Map::from_iter([("source".to_owned(), pointer)]);
+            entry(status, "bad-operation", detail, more)
+        });
+        Self::many(status, errors.collect())
+    }
+}
+
+/// The changes that a body asks for: all of them, or what is wrong with each that is refused.
+pub(crate) fn read(realm: &RealmUrl, document: &Value) -> Result<Vec<Change>, Refused> {
+    let operations = document
+        .get("atomic:operations")
+        .and_then(Value::as_array)
+        .filter(|all| all.len() <= MOST)
+        .ok_or(Refused::List)?;
+    let (mut changes, mut refused) = (Vec::with_capacity(operations.len()), Vec::new());
+    for (index, operation) in operations.iter().enumerate() {
+        match change(realm, operation) {
+            Ok(change) => changes.push(change),
+            Err(detail) => refused.push((index, detail)),
+        }
+    }
+    if refused.is_empty() {
+        Ok(changes)
+    } else {
+        Err(Refused::Operations(refused))
+    }
+}
+
+fn change(realm: &RealmUrl, operation: &Value) -> Result<Change, String> {
     let text = |name: &str| {
         operation
             .get(name)
@@ -123,12 +141,18 @@ fn change(realm: &Mounted, operation: &Value) -> Result<Change, String> {
 }
 
 /// The file that a relative or absolute `href` means.
-fn path(realm: &Mounted, href: &str) -> Result<LocalPath, String> {
+fn path(realm: &RealmUrl, href: &str) -> Result<LocalPath, String> {
     let relative = if href.contains("://") {
-        href.strip_prefix(realm.url.as_str())
+        href.strip_prefix(realm.as_str())
     } else {
         Some(href.trim_start_matches("./"))
     };
+    // What the URL of a file may have after it, and its name only in other letters.
+    if relative.is_some_and(|relative| relative.contains(['?', '#'])) {
+        return Err(format!(
+            "its `href` `{href}` has a query or a fragment; write a `?` of a name as `%3F`, a `#` as `%23`"
+        ));
+    }
     let local = relative.and_then(|relative| writable(relative).ok());
     local.ok_or_else(|| format!("its `href` `{href}` is not a file of this realm"))
 }

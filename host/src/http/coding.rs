@@ -140,7 +140,12 @@ fn encode(body: &[u8], coding: Coding) -> Option<Bytes> {
 pub(super) fn uncoded(tag: &str) -> &str {
     let codings = [Coding::Brotli, Coding::Gzip];
     let bare = |coding: Coding| tag.strip_suffix(coding.as_str())?.strip_suffix('-');
-    codings.into_iter().find_map(bare).unwrap_or(tag)
+    // `*` would stand for any tag, which `*-br` does not.
+    let bare = codings
+        .into_iter()
+        .find_map(bare)
+        .filter(|bare| *bare != "*");
+    bare.unwrap_or(tag)
 }
 
 /// Text and its like; pictures, films and archives are compressed already.

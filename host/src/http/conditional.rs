@@ -5,7 +5,7 @@ use hyper::header::{HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_U
 
 /// What the conditions of a GET or HEAD come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// There are none, or they hold.
     Send,
     /// The reader has it already.
@@ -16,7 +16,7 @@ pub(super) enum Verdict {
 
 /// Judges the conditions of a GET or HEAD in the order of RFC 9110, section 13.2.2, for a representation with this tag
 /// and, where it has one, this date.
-pub(super) fn judge(
+pub(crate) fn judge(
     headers: &HeaderMap,
     tag: &str,
     modified: impl Fn() -> Option<SystemTime>,
@@ -60,7 +60,7 @@ fn matches(headers: &HeaderMap, name: &HeaderName, tag: &str) -> bool {
 }
 
 /// The entity tags of a condition (RFC 9110, section 13.1), without quotes; `*` stands for any.
-pub(super) fn tags(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<String>> {
+pub(crate) fn tags(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<String>> {
     let mut tags = Vec::new();
     each(headers, name, |tag| tags.push(tag.to_owned()));
     has(headers, name).then_some(tags)
@@ -68,7 +68,8 @@ pub(super) fn tags(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<String>
 
 fn each(headers: &HeaderMap, name: &HeaderName, mut tell: impl FnMut(&str)) {
     for value in headers.get_all(name) {
-        let Ok(value) = value.to_str() else { continue };
+        // Somebody else's tag may have bytes that are no text; the others of its list count all the same.
+        let value = String::from_utf8_lossy(value.as_bytes());
         let mut rest = value.trim();
         if rest == "*" {
             tell("*");
@@ -82,9 +83,10 @@ fn each(headers: &HeaderMap, name: &HeaderName, mut tell: impl FnMut(&str)) {
             let Some(length) = rest[open + 1..].find('"') else {
                 break;
             };
-            // A weak tag never matches where a strong comparison is asked for.
-            if !(weak && *name == IF_MATCH) {
-                tell(&rest[open + 1..open + 1 + length]);
+            let tag = &rest[open + 1..open + 1 + length];
+            // A weak tag never matches where a strong comparison is asked for; `*` in quotes is a tag, though none of ours.
+            if !(weak && *name == IF_MATCH) && tag != "*" {
+                tell(tag);
             }
             rest = &rest[open + length + 2..];
         }
@@ -105,10 +107,8 @@ mod tests {
 
     fn with(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         let pairs = pairs.iter().map(|(name, value)| {
-            (
-                HeaderName::from_static(name),
-                HeaderValue::from_static(value),
-            )
+            let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            (HeaderName::from_static(name), value)
         });
         pairs.collect()
     }
@@ -121,6 +121,8 @@ mod tests {
             ("*", "a", NotModified),
             ("\"x,y\",\"z\"", "x,y", NotModified),
             ("\"ab\"", "a", Send),
+            ("\"*\"", "a", Send),
+            ("\"é\", \"a\"", "a", NotModified),
             ("a", "a", Send),
         ] {
             let headers = with(&[("if-none-match", value)]);

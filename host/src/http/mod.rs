@@ -3,10 +3,10 @@
 
 mod admin;
 mod answer;
-mod atomic;
+pub(crate) mod atomic;
 mod authorize;
 mod coding;
-mod conditional;
+pub(crate) mod conditional;
 mod error;
 mod events;
 mod info;
@@ -14,14 +14,14 @@ mod negotiate;
 mod observe;
 mod origin;
 mod permissions;
-mod range;
+pub(crate) mod range;
 mod read;
 mod readiness;
 mod realms;
 mod route;
 mod serve;
 mod server;
-mod write;
+pub(crate) mod write;
 
 use std::sync::Arc;
 

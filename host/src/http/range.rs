@@ -5,7 +5,7 @@ use hyper::header::{IF_RANGE, RANGE};
 
 /// What a `Range` header asks of a body (RFC 9110, section 14).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(crate) enum Wanted {
     /// All of it: there is no range, or none that we serve.
     All,
     /// From the first to the last byte named, both included.
@@ -16,7 +16,7 @@ pub(super) enum Wanted {
 
 /// The part that a GET asks for of a body with `length` bytes, the tag `tag` and, where it has one, the date
 /// `modified`. More than one range is answered with the whole, which the RFC allows.
-pub(super) fn wanted(
+pub(crate) fn wanted(
     headers: &HeaderMap,
     length: u64,
     tag: &str,
@@ -58,6 +58,8 @@ fn parse(range: &str, length: u64) -> Wanted {
     let number = |text: &str| text.parse::<u64>().unwrap_or(u64::MAX);
     match (first, last) {
         ("", "") => Wanted::All,
+        // The last bytes of nothing are nothing, which is not a mistake (RFC 9110, section 14.1.2), and no part either.
+        ("", suffix) if length == 0 && number(suffix) > 0 => Wanted::All,
         ("", suffix) => match number(suffix).min(length) {
             0 => Wanted::Unsatisfiable,
             suffix => Wanted::Part(length - suffix, length - 1),
@@ -112,6 +114,8 @@ mod tests {
             assert_eq!(parse(range, 100), expected, "{range}");
         }
         assert_eq!(parse("bytes=0-", 0), Unsatisfiable);
+        assert_eq!(parse("bytes=-0", 0), Unsatisfiable);
+        assert_eq!(parse("bytes=-5", 0), All);
     }
 
     #[test]

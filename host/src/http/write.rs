@@ -144,7 +144,8 @@ async fn write(
         })
 }
 
-fn condition(headers: &HeaderMap) -> Condition {
+/// What a write's conditions ask for.
+pub(crate) fn condition(headers: &HeaderMap) -> Condition {
     // A source is named by its tag in whatever coding it was read.
     let sources = |name| {
         let tags: Vec<String> = tags(headers, name)?;

@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 
 /// The file at a realm's root that holds its settings.
 pub const SETTINGS_FILE: &str = "realm.json";
@@ -26,12 +28,15 @@ pub struct RealmSettings {
 
 /// Which plugin takes an extension in a realm.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a plugin is its name, or an object with `use` and `options`"
+)]
 pub enum PluginChoice {
     /// `name` or `name@version`.
     Name(String),
     /// A plugin and its options.
-    Full(PluginWithOptions),
+    Full(#[serde(deserialize_with = "object")] PluginWithOptions),
 }
 
 /// A plugin and its options.
@@ -43,7 +48,13 @@ pub struct PluginWithOptions {
     pub plugin: Option<String>,
     /// A JSON object for the plugin.
     #[serde(default)]
-    pub options: serde_json::Map<String, serde_json::Value>,
+    pub options: Map<String, Value>,
+}
+
+/// serde takes a list of a struct's fields for the struct.
+fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PluginWithOptions, D::Error> {
+    let keys = Map::deserialize(deserializer)?;
+    PluginWithOptions::deserialize(Value::Object(keys)).map_err(D::Error::custom)
 }
 
 impl PluginChoice {
@@ -61,7 +72,7 @@ impl PluginChoice {
     pub fn options(&self) -> String {
         match self {
             Self::Name(_) => "{}".to_owned(),
-            Self::Full(full) => serde_json::Value::Object(full.options.clone()).to_string(),
+            Self::Full(full) => Value::Object(full.options.clone()).to_string(),
         }
     }
 }
@@ -99,20 +110,12 @@ impl RealmSettings {
     /// # Errors
     /// When it is not JSON, has an unknown key, or a value that does not fit.
     pub fn parse(bytes: &[u8]) -> Result<Self, SettingsError> {
-        let settings: Self = serde_json::from_slice(bytes).map_err(|error| {
-            let text = error.to_string();
-            let message = text.split(" at line ").next().unwrap_or(&text).to_owned();
-            SettingsError {
-                message,
-                line: error.line(),
-                column: error.column(),
-            }
-        })?;
-        settings.check().map_err(|message| SettingsError {
-            message,
-            line: 0,
-            column: 0,
-        })?;
+        let settings: Self = serde_json::from_slice(bytes).map_err(|error| misplaced(&error))?;
+        // serde takes a list of a struct's fields for the struct.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(whole("it is not an object, `{ … }`".to_owned()));
+        }
+        settings.check().map_err(whole)?;
         Ok(settings)
     }
 
@@ -125,7 +128,9 @@ impl RealmSettings {
             ));
         }
         for extension in self.extensions.iter().chain(self.plugins.keys()) {
-            if !extension.starts_with('.') || extension.len() < 2 || extension.contains('/') {
+            // With one that no file can have, every look would be for a name that the database refuses.
+            let is_of_a_name = !extension.contains(['/', '\\', '\0']);
+            if !extension.starts_with('.') || extension.len() < 2 || !is_of_a_name {
                 return Err(format!(
                     "`{extension}` is not an extension; write it with its dot, as in `.ts`"
                 ));
@@ -139,6 +144,27 @@ impl RealmSettings {
             );
         }
         Ok(())
+    }
+}
+
+/// What the JSON parser says, with its place.
+fn misplaced(error: &serde_json::Error) -> SettingsError {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    SettingsError {
+        message: text.strip_suffix(&place).unwrap_or(&text).to_owned(),
+        line: error.line(),
+        // It counts a line's end to the next line, and then from 0.
+        column: error.column().max(error.line().min(1)),
+    }
+}
+
+/// A mistake without a place.
+fn whole(message: String) -> SettingsError {
+    SettingsError {
+        message,
+        line: 0,
+        column: 0,
     }
 }
 
@@ -175,5 +201,24 @@ mod tests {
             "{error}"
         );
         assert!(RealmSettings::parse(b"{ \"cacheControl\": \"a\\nb\" }").is_err());
+        let error = RealmSettings::parse(b"{ \"x at line 9\": 1 }").unwrap_err();
+        assert!(error.message.contains("`x at line 9`"), "{error}");
+        let error = RealmSettings::parse(b"{\n").unwrap_err();
+        assert_eq!((error.line, error.column), (2, 1));
+        let error = RealmSettings::parse(br#"{ "plugins": { ".ts": 1 } }"#).unwrap_err();
+        assert!(error.message.contains("`use` and `options`"), "{error}");
+    }
+
+    #[test]
+    fn a_list_is_no_object_and_an_extension_is_of_a_name() {
+        for text in [
+            r"[]",
+            r#"["a name", [".ts"]]"#,
+            r#"{ "plugins": { ".ts": ["typescript", {}] } }"#,
+            r#"{ "extensions": [".\u0000"] }"#,
+            r#"{ "extensions": [".\\"] }"#,
+        ] {
+            assert!(RealmSettings::parse(text.as_bytes()).is_err(), "{text}");
+        }
     }
 }
