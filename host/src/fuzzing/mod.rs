@@ -12,6 +12,7 @@ mod payload;
 mod range;
 mod realm_json;
 mod realm_url;
+mod token;
 
 pub use self::atomic::atomic;
 pub use self::if_none_match::if_none_match;
@@ -20,12 +21,13 @@ pub use self::payload::payload;
 pub use self::range::range;
 pub use self::realm_json::realm_json;
 pub use self::realm_url::realm_url;
+pub use self::token::token;
 
 /// A target: takes any bytes, panics when a property is broken, and says whether the bytes were taken.
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target, by its name.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("atomic", atomic),
     ("if_none_match", if_none_match),
     ("path", path),
@@ -33,6 +35,7 @@ pub const TARGETS: [(&str, Target); 7] = [
     ("range", range),
     ("realm_json", realm_json),
     ("realm_url", realm_url),
+    ("token", token),
 ];
 
 /// The lines of an input that has several parts; the last one has whatever is left.

@@ -80,7 +80,7 @@ fn edit(input: &mut Vec<u8>, rng: &mut StdRng, words: &[&str], seeds: &[Vec<u8>]
 }
 
 /// Changes a document in one place.
-fn change(document: &mut Value, rng: &mut StdRng, words: &[&str]) {
+pub(crate) fn change(document: &mut Value, rng: &mut StdRng, words: &[&str]) {
     let mut place = document;
     // One step down, until chance or a leaf ends it.
     while rng.random_bool(0.8) {

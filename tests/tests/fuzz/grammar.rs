@@ -4,7 +4,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use serde_json::{Map, Value, json};
 
-use super::generate::pick;
+use super::generate::{change, pick};
 use super::words::words;
 
 /// A sentence of a target's grammar, or nearly one.
@@ -17,6 +17,7 @@ pub(crate) fn sentence(target: &str, rng: &mut StdRng) -> Vec<u8> {
         "if_none_match" => condition(rng).into_bytes(),
         "realm_json" => settings(rng).to_string().into_bytes(),
         "atomic" => operations(rng).to_string().into_bytes(),
+        "token" => token(rng),
         other => panic!("nothing is known of `{other}`"),
     }
 }
@@ -242,6 +243,46 @@ fn operation(rng: &mut StdRng) -> Value {
             "data": { "type": "source", "attributes": { "content": some(rng, words("atomic"), 3) } },
         }),
     }
+}
+
+fn token(rng: &mut StdRng) -> Vec<u8> {
+    let mut header = match rng.random_range(0..8) {
+        0 => json!({ "alg": "HS256", "kid": "a" }),
+        1 => json!({ "alg": pick(rng, &["none", "EdDSA", "HS384", "hs256"]) }),
+        2 => json!({ "alg": "HS256", "crit": ["exp"] }),
+        _ => json!({ "typ": "JWT", "alg": "HS256" }),
+    };
+    let name = pick(
+        rng,
+        &["ann", "@bob:example.org", "é", "*", "", " ann", "a b"],
+    );
+    let aud = match rng.random_range(0..6) {
+        0 => json!(["http://other", "http://h.example"]),
+        1 => json!("http://other"),
+        _ => json!("http://h.example"),
+    };
+    // In 2100, with and without a fraction, long ago, and never.
+    let exp = match rng.random_range(0..8) {
+        0 => json!(4_102_444_800.5),
+        1 => json!(1_000_000_000),
+        2 => json!(1e300),
+        _ => json!(4_102_444_800_i64),
+    };
+    let mut claims = json!({ "sub": name, "aud": aud, "exp": exp });
+    if rng.random_bool(0.3) {
+        claims["operator"] = json!(rng.random::<bool>());
+    }
+    if rng.random_bool(0.3) {
+        claims["nbf"] = json!(pick(rng, &[0, 1_000_000_000, 4_000_000_000_i64]));
+    }
+    for document in [&mut header, &mut claims] {
+        if rng.random_bool(0.1) {
+            change(document, rng, words("token"));
+        }
+    }
+    let mut input = format!("{header}\n{claims}\n").into_bytes();
+    input.extend((0..rng.random_range(0..6)).map(|_| rng.random::<u8>()));
+    input
 }
 
 /// Any JSON, at most so deep.

@@ -50,6 +50,11 @@ fn realm_url() {
     run("realm_url");
 }
 
+#[test]
+fn token() {
+    run("token");
+}
+
 /// A target that one of the runners has never heard of would look as if it passed.
 #[test]
 fn every_target_has_seeds_a_test_and_a_program() {

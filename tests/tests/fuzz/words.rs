@@ -50,6 +50,13 @@ const ATOMIC: &[&str] = &[
     "_atomic", "%2f", "%", "%00", "\\\\", "*", "?v=1", "#f", "a:b", "é",
 ];
 
+#[rustfmt::skip]
+const TOKENS: &[&str] = &[
+    "{", "}", "[", "]", ",", ":", "\"", "\n", "null", "true", "1", "1e300", "-1", "alg", "typ", "kid", "crit",
+    "HS256", "hs256", "none", "EdDSA", "JWT", "sub", "aud", "exp", "nbf", "iat", "operator", "ann", "*", "",
+    " ", "\u{85}", "\u{3000}", "\u{200b}", "\0", "é", "http://h.example", "http://h.example/", "4102444800",
+];
+
 /// What a target's inputs are made of.
 pub(crate) fn words(target: &str) -> &'static [&'static str] {
     match target {
@@ -60,6 +67,7 @@ pub(crate) fn words(target: &str) -> &'static [&'static str] {
         "if_none_match" => TAGS,
         "realm_json" => REALM_JSON,
         "atomic" => ATOMIC,
+        "token" => TOKENS,
         other => panic!("nothing is known of `{other}`"),
     }
 }
