@@ -15,7 +15,7 @@
 //! | A7 an alias is not taken over by a file that comes | `races::a_file_that_takes_an_alias_over_is_seen_by_whoever_comes_after` |
 //! | A8 caches without a bound | unit `cache::bytes::the_bound_holds_under_ten_times_as_many_bytes` |
 //! | A9 a module's `ETag` is a second | `lifecycle::readers` asks with `If-None-Match`; `serving::conditions_are_judged_as_http_says` |
-//! | A10 private modules say `public` | the header follows the permissions by which the request was judged (`Access::public`) |
+//! | A10 private modules say `public` | `permissions::kept::only_what_everyone_may_read_may_be_kept_for_everyone` |
 //! | A11 cached sources have no ranges | `http::a_part_of_a_file_is_served_while_it_is_that_file` |
 //! | A12 comments promise a repair that nobody makes | there is nothing to repair: as A3 |
 //! | A13 an invalidation comes before the removal | `guards::announcing::a_commit_is_announced_once_it_can_be_read`, `races::a_delete_during_a_read` |
@@ -55,6 +55,7 @@ mod audit;
 mod commands;
 mod cost;
 mod crowd;
+mod endpoints;
 mod ends;
 mod events;
 mod failures;

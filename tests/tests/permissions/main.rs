@@ -1,6 +1,7 @@
 //! Who may do what: the matrix of roles, requests and kinds of realms; tokens; what becomes of rights that are taken.
 
 mod foreign;
+mod kept;
 mod matrix;
 mod revoked;
 mod tokens;
