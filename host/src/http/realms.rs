@@ -3,7 +3,6 @@ use hyper::body::Incoming;
 use hyper::header::{HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::{Method, Request, StatusCode};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
@@ -108,7 +107,6 @@ struct Resource {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Publish {
     #[serde(rename = "sourceRealmURL")]
     source: String,
@@ -134,15 +132,11 @@ fn realm_url(text: &str) -> Result<RealmUrl, Problem> {
 }
 
 async fn of_realm(app: &App, body: Incoming) -> Result<RealmUrl, Problem> {
-    let asked: Document<Resource> = json(app, body).await?;
+    let asked: Document<Resource> = read_json(app, body).await?;
     if asked.data.kind != "realm" {
         return Err(bad("bad-type", "`data.type` is not `realm`"));
     }
     realm_url(&asked.data.id)
-}
-
-async fn json<T: DeserializeOwned>(app: &App, body: Incoming) -> Result<T, Problem> {
-    read_json(app, body).await
 }
 
 async fn create(

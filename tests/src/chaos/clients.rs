@@ -198,6 +198,8 @@ async fn invalidate(shared: &Shared, host: usize, path: Option<&str>) {
         .request("POST", &format!("{REALM}_invalidate"));
     match ask(request.body(body.to_string())).await {
         Ok(Reply { status: 204, .. }) => shared.tally(|tally| tally.invalidations += 1),
+        // Nobody can know then whether they may.
+        Ok(Reply { status: 503, .. }) => {}
         Ok(reply) => {
             shared.tally(|tally| tally.odd("POST", "_invalidate", reply.status, &reply.text))
         }
