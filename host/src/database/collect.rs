@@ -139,6 +139,8 @@ impl Database {
         });
         let chosen: Vec<&[u8]> = fitting.map(|(hash, _)| hash.as_slice()).collect();
         if chosen.is_empty() {
+            // Its lock is given back before the next batch asks for it: what is only dropped ends later.
+            transaction.commit().await?;
             return Ok(Collected::default());
         }
         #[cfg(feature = "under-test")]
