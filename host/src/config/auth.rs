@@ -137,21 +137,11 @@ fn token(raw: &RawConfig) -> Result<Option<Secret>, ConfigError> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use super::{AuthConfig, AuthMode, RawConfig};
-    use crate::config::Config;
+    use super::{AuthConfig, AuthMode};
+    use crate::config::tests;
 
     fn with(flags: &[(&str, &str)]) -> Result<AuthConfig, String> {
-        let flags: BTreeMap<_, _> = flags
-            .iter()
-            .map(|(key, text)| ((*key).to_owned(), (*text).to_owned()))
-            .collect();
-        let folder = tempfile::tempdir().unwrap();
-        let raw = RawConfig::gather(&flags, folder.path()).map_err(|error| error.to_string())?;
-        Config::new(&raw)
-            .map(|config| config.auth)
-            .map_err(|error| error.to_string())
+        tests::with(flags).map(|config| config.auth)
     }
 
     #[test]

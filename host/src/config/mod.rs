@@ -379,7 +379,8 @@ mod tests {
 
     use super::{Config, RawConfig, Roles, Source};
 
-    fn with(flags: &[(&str, &str)]) -> Result<Config, String> {
+    /// The settings that these flags make.
+    pub(super) fn with(flags: &[(&str, &str)]) -> Result<Config, String> {
         let flags: BTreeMap<_, _> = flags
             .iter()
             .map(|(key, text)| ((*key).to_owned(), (*text).to_owned()))

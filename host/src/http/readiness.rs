@@ -2,12 +2,13 @@ use std::time::Duration;
 
 use axum::response::Response;
 use hyper::StatusCode;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 
 use super::answer;
 use super::error::Problem;
-use super::read::{Ask, GENERATION};
+use super::read::{Ask, GENERATION, generation};
 use crate::reading::Served;
+use crate::realm::Generation;
 
 /// Which gate a realm that is not ready has not passed; the name and the values are the reference system's.
 const NOT_READY: HeaderName = HeaderName::from_static("x-boxel-not-ready");
@@ -16,9 +17,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `_readiness-check`: whether this replica serves all that the realm has, the realm's own newest commit included.
 pub(super) async fn check(ask: &Ask<'_>) -> Result<Response, Problem> {
+    generation(ask.headers)?;
     let passed = tokio::time::timeout(PATIENCE, startup(ask)).await;
     let mut response = match passed {
-        Ok(Ok(generation)) => {
+        Ok(Some(generation)) => {
             let mut response = answer::empty(StatusCode::OK);
             response.headers_mut().insert(GENERATION, generation.into());
             response
@@ -27,7 +29,7 @@ pub(super) async fn check(ask: &Ask<'_>) -> Result<Response, Problem> {
             let mut response = answer::empty(StatusCode::SERVICE_UNAVAILABLE);
             let headers = response.headers_mut();
             headers.insert(NOT_READY, HeaderValue::from_static("startup"));
-            headers.insert("retry-after", HeaderValue::from_static("1"));
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             response
         }
     };
@@ -37,13 +39,14 @@ pub(super) async fn check(ask: &Ask<'_>) -> Result<Response, Problem> {
     Ok(response)
 }
 
-/// The gate `startup`: the generation that this replica has applied, which is all that the database had when it was asked.
-async fn startup(ask: &Ask<'_>) -> Result<i64, Problem> {
-    ask.reached().await?;
-    if !matches!(ask.seen.served, Served::Fresh) {
-        return Err(Problem::no_realm());
+/// The gate `startup`: the generation that this replica has applied, which is all that the database had when it was asked;
+/// none while that cannot be known.
+async fn startup(ask: &Ask<'_>) -> Option<Generation> {
+    ask.reached().await.ok()?;
+    if ask.seen.served != Served::Fresh {
+        return None;
     }
     let tracker = &ask.realm.tracker;
-    ask.app.0.reader.hub().catch_up(tracker).await?;
-    Ok(tracker.applied())
+    ask.app.0.reader.hub().catch_up(tracker).await.ok()?;
+    Some(tracker.applied())
 }

@@ -1,5 +1,6 @@
-//! Which realms and which replicas there are, and which of the realms this replica has mounted: the longest URL that is a prefix serves. Follows
-//! the database's registry, and keeps the floors of what is mounted. Decides nothing about a realm's content.
+//! Which realms and which replicas there are, and which of the realms this replica has mounted: the longest URL that is a
+//! prefix serves. Follows the database's registry, and keeps the floors of what is mounted. Decides nothing about a realm's
+//! content.
 
 mod asking;
 mod replicas;

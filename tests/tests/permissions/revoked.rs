@@ -51,8 +51,12 @@ async fn a_revocation_that_nobody_hears_of_holds_within_the_lease() {
     let (a, b, _folder) = pair("1s").await;
     b.close_gate("lease-poll", "").await;
     b.signal("STOP");
+    let stopped = Instant::now();
     share(&a, "/p/", json!({ "reader": [] })).await;
-    tokio::time::sleep(Duration::from_millis(1100)).await;
+    eventually("its lease is over", || async {
+        (stopped.elapsed() > Duration::from_secs(1)).then_some(())
+    })
+    .await;
     b.signal("CONT");
     // Its lease has run out while it was stopped: it asks before it answers.
     assert_eq!(get(&b, &of("reader"), "/p/a.txt").await.status, 404);
