@@ -206,8 +206,9 @@ impl Run<'_> {
         Ok(Some(std::iter::once(own).chain(beneath).collect()))
     }
 
-    /// Stores an outcome under its key, beside the answer: it is true whatever happens to the realm meanwhile.
-    pub(super) fn store(
+    /// Stores an outcome under its key: it is true whatever happens to the realm meanwhile. Nobody waits for that who waits
+    /// for a module; a document's next visit may come at once, and must find it.
+    pub(super) async fn store(
         &self,
         stage: &Stage,
         input: &Input,
@@ -238,7 +239,7 @@ impl Run<'_> {
             (inner.database.clone(), input.clone(), Arc::clone(outcome));
         let (plugin, media_type) = (stage.plugin.digest.clone(), stage.rule.media_type.clone());
         let storing = Arc::clone(&inner.storing);
-        inner.tasks.spawn(async move {
+        let storing = inner.tasks.spawn(async move {
             let _turn = storing.acquire().await;
             let reads = serde_json::to_string(&reads).expect("plain data");
             let (summary, parts) = stored::write(&outcome, &media_type);
@@ -257,6 +258,9 @@ impl Run<'_> {
                 debug!(%error, "an outcome was not stored; it will be made again");
             }
         });
+        if matches!(self.work, Work::Render | Work::Define) {
+            let _ = storing.await;
+        }
     }
 }
 

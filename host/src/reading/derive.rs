@@ -460,7 +460,8 @@ impl<'a> Run<'a> {
         call.enter(CallState::Storing);
         #[cfg(feature = "under-test")]
         crate::gates::pass("after-call", self.file.path.as_str()).await;
-        self.store(stage, input, key, set, (&call, known), &outcome);
+        self.store(stage, input, key, set, (&call, known), &outcome)
+            .await;
         Ok(outcome)
     }
 
