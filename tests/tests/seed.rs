@@ -199,10 +199,8 @@ async fn no_row_of_the_index_ever_holds_a_byte_of_the_old_tree() {
         }
         let generation = write(&publisher, round, round > 1).await;
         known.lock().expect("no panic").insert(generation, round);
-        let gates: Vec<_> = WORKER
-            .sample(&mut random, random.random_range(0..3))
-            .copied()
-            .collect();
+        let count = random.random_range(0..3);
+        let gates: Vec<_> = WORKER.sample(&mut random, count).copied().collect();
         let first = random.random_bool(0.5);
         if first {
             for (point, about) in &gates {
