@@ -25,9 +25,7 @@ pub use self::engine::{EngineOptions, PluginEngine};
 pub use self::error::{CallError, Frame, Kind};
 pub use self::imports::{Contents, Files, ReadFailure, ReadTrouble};
 pub use self::installed::{InstallError, Plugin, Rule};
-pub use self::output::{
-    Asset, Definition, Diagnostic, Outcome, Output, Position, Rendering, Rendition, Severity,
-};
+pub use self::output::{Asset, Diagnostic, Outcome, Output, Position, Severity};
 pub use self::pipeline::{BROWSER_FORMATS, Plugins, Stage, StageChoice, UnknownPlugin};
 pub use self::token::{CallToken, Ended};
 

@@ -188,20 +188,3 @@ impl From<Result<transpiler::Output, types::Failure>> for Outcome {
         }
     }
 }
-/// stub
-#[derive(Clone, Debug)]
-pub struct Rendering {
-    pub format: String,
-    pub as_type: String,
-    pub contents: bytes::Bytes,
-}
-#[derive(Clone, Debug)]
-pub struct Rendition {
-    pub renderings: Vec<Rendering>,
-    pub title: Option<String>,
-    pub search_document: String,
-    pub types: Vec<String>,
-    pub diagnostics: Vec<Diagnostic>,
-}
-#[derive(Clone, Debug)]
-pub struct Definition;

@@ -12,7 +12,6 @@ mod derive;
 mod fresh;
 mod guest_files;
 mod module;
-mod rendering;
 mod resolve;
 mod stored;
 
@@ -43,7 +42,6 @@ pub use self::beside::{Piece, Reply};
 pub use self::derive::{Artifact, Failure, Made};
 pub use self::fresh::Served;
 pub use self::module::Module;
-pub use self::rendering::{DocumentOutcome, ReadOf, Rendered};
 pub use self::resolve::Resolution;
 
 /// Bounds of a read.
