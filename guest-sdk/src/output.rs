@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use crate::{Asset, Description, Diagnostic, Failure, Output, Request, Rule};
 
 impl Description {
-    /// A description that takes no options and transpiles nothing yet.
+    /// A description that takes no options, and neither transpiles nor renders anything yet.
     #[must_use]
     pub fn new(
         name: impl Into<String>,
@@ -33,6 +33,20 @@ impl Description {
     #[must_use]
     pub fn transpiles(mut self, rules: impl IntoIterator<Item = Rule>) -> Self {
         self.transpiles.extend(rules);
+        self
+    }
+
+    /// The extensions of the documents that it renders, with their dots.
+    ///
+    /// ```
+    /// use realm_guest_sdk::Description;
+    ///
+    /// let description = Description::new("markdown", "0.1.0", "Markdown").renders([".md", ".markdown"]);
+    /// assert_eq!(description.renders, [".md", ".markdown"]);
+    /// ```
+    #[must_use]
+    pub fn renders<T: Into<String>>(mut self, extensions: impl IntoIterator<Item = T>) -> Self {
+        self.renders.extend(extensions.into_iter().map(Into::into));
         self
     }
 }
@@ -74,18 +88,27 @@ impl Request {
     ///
     /// [`Failure::Invalid`] with a diagnostic of code `options`.
     pub fn parse_options<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        let options = if self.options.trim().is_empty() {
-            "{}"
-        } else {
-            &self.options
-        };
-        serde_json::from_str(options).map_err(|error| {
-            Diagnostic::error(format!("the plugin's options are not valid: {error}"))
-                .code("options")
-                .help("`realm plugin inspect` shows the options that the plugin takes")
-                .into()
-        })
+        parse_options(&self.options)
     }
+}
+
+/// A call's options, which are a JSON object that the plugin's schema accepts; no text at all is an empty object.
+///
+/// # Errors
+///
+/// [`Failure::Invalid`] with a diagnostic of code `options`.
+pub fn parse_options<T: DeserializeOwned>(options: &str) -> Result<T, Failure> {
+    let options = if options.trim().is_empty() {
+        "{}"
+    } else {
+        options
+    };
+    serde_json::from_str(options).map_err(|error| {
+        Diagnostic::error(format!("the plugin's options are not valid: {error}"))
+            .code("options")
+            .help("`realm plugin inspect` shows the options that the plugin takes")
+            .into()
+    })
 }
 
 impl Output {

@@ -2,12 +2,14 @@
 
 use std::marker::PhantomData;
 
-use crate::bindings::exports::realm::plugin::{about, transpiler};
+use crate::bindings::exports::realm::plugin::about;
+use crate::bindings::transpiles::exports::realm::plugin::transpiler;
 use crate::{Description, Failure, Files, HostFiles, Output, Request};
 
 /// A plugin that turns one kind of file into another.
 ///
-/// Export it with [`export_transpiler!`](crate::export_transpiler).
+/// Export it with [`export_transpiler!`](crate::export_transpiler), or, when the same type is a
+/// [`Prerenderer`](crate::Prerenderer) too, with [`export_plugin!`](crate::export_plugin).
 pub trait Transpiler {
     /// What the plugin says of itself; read once, when it is installed.
     fn describe() -> Description;
@@ -72,7 +74,8 @@ macro_rules! export_transpiler {
         )]
         const _: () = {
             type Exports = $crate::TranspilerExports<$plugin>;
-    $crate::bindings::__export_transpiler_world!(Exports with_types_in $crate::bindings);
+            $crate::bindings::__export_about!(Exports with_types_in $crate::bindings);
+            $crate::bindings::transpiles::__export_transpiler!(Exports with_types_in $crate::bindings::transpiles);
         };
     };
 }

@@ -288,8 +288,22 @@ fn binary() -> PathBuf {
         .join("realm-under-test")
 }
 
+/// A plugin that we ship, as the host embeds it.
+///
+/// # Panics
+/// When `make plugins` has not been run.
+#[must_use]
+pub fn shipped(name: &str) -> Vec<u8> {
+    let path = target().join(format!("plugins/{name}.wasm"));
+    std::fs::read(path).expect("`make plugins` has been run")
+}
+
 /// The folder with the guests that misbehave.
-fn guests() -> PathBuf {
+///
+/// # Panics
+/// When `make guests` has not been run.
+#[must_use]
+pub fn guests() -> PathBuf {
     let folder = target().join("test-guests");
     let built = target().join("wasm32-wasip2/plugin/realm_test_guests.wasm");
     static ONCE: std::sync::Once = std::sync::Once::new();

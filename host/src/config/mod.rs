@@ -23,6 +23,8 @@ pub struct CallLimits {
     pub memory: usize,
     /// How long it may run.
     pub deadline: Duration,
+    /// How long a call of a prerenderer may run; what it waits for its modules does not count.
+    pub render_deadline: Duration,
     /// Bytes that it may give back.
     pub output: usize,
     /// Bytes that it may log.
@@ -285,6 +287,7 @@ impl Config {
             limits: CallLimits {
                 memory: raw.bytes("plugin-memory")?,
                 deadline: raw.duration("plugin-deadline")?,
+                render_deadline: raw.duration("plugin-render-deadline")?,
                 output: raw.bytes("plugin-output")?,
                 log: raw.bytes("plugin-log")?,
                 reads: raw.number("plugin-reads")?,
@@ -303,12 +306,13 @@ impl Config {
 
     /// Another replica believes what it knows of a path for so long, and a call that has begun on it may take its time.
     fn collects_late_enough(&self) -> Result<(), ConfigError> {
-        let needed = self.lease + self.stale_limit + self.limits.deadline;
+        let longest = self.limits.deadline.max(self.limits.render_deadline);
+        let needed = self.lease + self.stale_limit + longest;
         if self.collect_after > needed {
             return Ok(());
         }
         Err(ConfigError::Conflict(format!(
-            "`collect-after` ({}) is not longer than `lease`, `stale-limit` and `plugin-deadline` together ({}): for so long a \
+            "`collect-after` ({}) is not longer than `lease`, `stale-limit` and the longer of the plugins' deadlines together ({}): for so long a \
              replica may still come for the bytes of a file that is gone",
             humantime::format_duration(self.collect_after),
             humantime::format_duration(needed),
@@ -425,7 +429,7 @@ mod tests {
 
     #[test]
     fn bytes_are_kept_for_as_long_as_a_replica_may_come_for_them() {
-        let settings = [("stale-limit", "30s"), ("plugin-deadline", "15s")];
+        let settings = [("stale-limit", "30s"), ("plugin-render-deadline", "15s")];
         let after = |after| with(&[settings[0], settings[1], ("collect-after", after)]);
         assert!(after("50s").unwrap_err().contains("`collect-after` (50s)"));
         assert!(after("51s").is_ok());

@@ -263,7 +263,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "collect-after",
         "1h",
-        "how long the bytes of a file are kept after nothing refers to them any more; longer than `lease`, `stale-limit` and `plugin-deadline` together, or a replica could still come for them",
+        "how long the bytes of a file are kept after nothing refers to them any more; longer than `lease`, `stale-limit` and the longer of `plugin-deadline` and `plugin-render-deadline` together, or a replica could still come for them",
     ),
     setting(
         "index-concurrency",
@@ -303,6 +303,11 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("plugin-memory", "256MiB", "linear memory of one call"),
     setting("plugin-deadline", "10s", "time that one call may run"),
+    setting(
+        "plugin-render-deadline",
+        "30s",
+        "time that one call of a prerenderer may run; what it waits for its modules does not count",
+    ),
     setting(
         "plugin-output",
         "16MiB",

@@ -28,10 +28,12 @@ pub(super) fn routes(app: &App, metrics: Metrics) -> Router<App> {
         )
         .layer(middleware::from_fn_with_state(app.clone(), for_operators));
     #[cfg(feature = "under-test")]
-    let router = router.route(
-        "/_gates/{point}",
-        get(gates::waiting).put(gates::close).delete(gates::open),
-    );
+    let router = router
+        .route(
+            "/_gates/{point}",
+            get(gates::waiting).put(gates::close).delete(gates::open),
+        )
+        .route("/_rendered", get(rendered::rendered));
     router
 }
 
@@ -143,5 +145,56 @@ mod gates {
             "application/json",
             &json!({ "waiting": crate::gates::waiting(&point) }),
         )
+    }
+}
+
+/// A document as its prerenderer makes it now, past the index.
+#[cfg(feature = "under-test")]
+mod rendered {
+    use axum::extract::{RawQuery, State};
+    use axum::response::Response;
+    use hyper::StatusCode;
+    use serde_json::json;
+
+    use super::{App, answer};
+    use crate::reading::{Asked, DocumentOutcome};
+    use crate::realm::LocalPath;
+
+    /// The query is the document's URL.
+    pub(super) async fn rendered(State(app): State<App>, RawQuery(url): RawQuery) -> Response {
+        let url = url.unwrap_or_default();
+        let found = app.0.registry.find(&url);
+        let found = found.and_then(|(realm, path)| Some((realm, LocalPath::decode(path).ok()?)));
+        let Some((realm, path)) = found else {
+            return answer::empty(StatusCode::NOT_FOUND);
+        };
+        match app.0.reader.render(&realm, &path, Asked::now()).await {
+            Ok(rendered) => {
+                let urls: Vec<_> = rendered.reads.iter().map(|read| &read.url).collect();
+                let outcome = match &rendered.outcome {
+                    DocumentOutcome::Rendition(rendition) => {
+                        let renderings = rendition.renderings.iter().map(|one| {
+                            let contents = String::from_utf8_lossy(&one.contents);
+                            json!([one.format, one.as_type, contents])
+                        });
+                        json!({
+                            "renderings": renderings.collect::<Vec<_>>(), "title": rendition.title, "types": rendition.types,
+                            "searchDocument": rendition.search_document, "diagnostics": rendition.diagnostics,
+                        })
+                    }
+                    DocumentOutcome::Failed(failure) => json!({ "failed": failure.diagnostics }),
+                    DocumentOutcome::Plain | DocumentOutcome::Definitions(_) => json!("plain"),
+                };
+                let data = json!({
+                    "exists": rendered.file.is_some(), "outcome": outcome, "tag": rendered.tag, "called": rendered.called,
+                    "reads": urls,
+                });
+                answer::json(StatusCode::OK, "application/json", &data)
+            }
+            Err(error) => {
+                let data = json!({ "error": error.to_string() });
+                answer::json(StatusCode::SERVICE_UNAVAILABLE, "application/json", &data)
+            }
+        }
     }
 }

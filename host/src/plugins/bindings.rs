@@ -9,7 +9,7 @@
 
 wasmtime::component::bindgen!({
     path: "../wit/0.1.0",
-    world: "transpiler-plugin",
+    world: "combined-plugin",
     imports: { default: async | trappable },
     exports: { default: async },
 });

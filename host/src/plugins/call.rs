@@ -1,22 +1,25 @@
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
+use wasmtime::component::Instance;
 use wasmtime::{Store, UpdateDeadline};
 
-use super::bindings::exports::realm::plugin::{about, transpiler};
+use super::bindings::exports::realm::plugin::{about, prerenderer, transpiler};
 use super::bindings::realm::plugin::types;
-use super::bindings::{TranspilerPlugin, TranspilerPluginPre};
 use super::capture::{Capture, Speaker};
 use super::engine::PluginEngine;
 use super::error::{CallError, Remains, explain, frames};
-use super::imports::{CallWorld, Contents, Files, ReadFailure, ReadTrouble};
-use super::installed::Plugin;
+use super::imports::{
+    CallWorld, Contents, Deadline, Files, LoadFailure, LoadedModule, ReadFailure, ReadTrouble,
+};
+use super::installed::{Exports, Plugin};
 use super::limits::Limiter;
-use super::output::Outcome;
+use super::output::{FORMATS, Outcome};
 use super::token::{CallToken, Ended};
 use super::wasi;
 
-/// One run of a transpiler.
+/// One run of a plugin.
 pub struct Call {
     /// Its number, for logs and errors.
     pub id: u64,
@@ -24,14 +27,47 @@ pub struct Call {
     pub plugin: Arc<Plugin>,
     /// The realm that asks.
     pub realm: String,
-    /// The input: its bytes, and how the guest sees it.
+    /// The file that it is about: its bytes, and how the guest sees it.
     pub input: Contents,
+    /// What to do with it.
+    pub work: Work,
     /// The options: a JSON object.
     pub options: String,
     /// What the guest may read.
     pub files: Arc<dyn Files>,
     /// Ends it.
     pub token: CallToken,
+}
+
+/// What a call is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Work {
+    /// To be read by a browser.
+    Transpile,
+    /// To be run by a prerenderer, on behalf of a call that waits for it.
+    TranspileForPrerender,
+    /// A document, in every format.
+    Render,
+    /// What a module defines.
+    Define,
+}
+
+impl Work {
+    /// Its name, in traces.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Transpile | Self::TranspileForPrerender => "transpile",
+            Self::Render => "render",
+            Self::Define => "definitions",
+        }
+    }
+
+    /// Whether it is made on behalf of another call, which holds what others wait for.
+    #[must_use]
+    pub fn is_nested(self) -> bool {
+        self == Self::TranspileForPrerender
+    }
 }
 
 impl std::fmt::Debug for Call {
@@ -53,55 +89,62 @@ struct Subject {
     call: u64,
 }
 
-/// What to do with an instance.
-trait Job: Send + 'static {
-    type Given: Send + 'static;
-
-    fn run(
-        self,
-        instance: &TranspilerPlugin,
-        store: &mut Store<CallWorld>,
-    ) -> impl Future<Output = wasmtime::Result<Self::Given>> + Send;
+/// What an instance is asked for.
+enum Question {
+    Describe,
+    Transpile(transpiler::Request),
+    Render(prerenderer::Request),
+    Define { url: String, options: String },
 }
 
-struct Transpile(transpiler::Request);
-
-impl Job for Transpile {
-    type Given = Outcome;
-
-    async fn run(
-        self,
-        instance: &TranspilerPlugin,
-        store: &mut Store<CallWorld>,
-    ) -> wasmtime::Result<Outcome> {
-        Ok(instance
-            .realm_plugin_transpiler()
-            .call_transpile(store, &self.0)
-            .await?
-            .into())
-    }
+/// What it says.
+enum Given {
+    Description(about::Description),
+    Outcome(Outcome),
 }
 
-struct Describe;
-
-impl Job for Describe {
-    type Given = about::Description;
-
-    async fn run(
+impl Question {
+    async fn ask(
         self,
-        instance: &TranspilerPlugin,
-        store: &mut Store<CallWorld>,
-    ) -> wasmtime::Result<about::Description> {
-        instance.realm_plugin_about().call_describe(store).await
+        exports: &Exports,
+        instance: &Instance,
+        mut store: &mut Store<CallWorld>,
+    ) -> wasmtime::Result<Given> {
+        let lacks = |what| move || wasmtime::Error::msg(format!("it exports no {what}"));
+        Ok(Given::Outcome(match self {
+            Self::Describe => {
+                let about = exports.about.load(&mut store, instance)?;
+                return Ok(Given::Description(about.call_describe(store).await?));
+            }
+            Self::Transpile(request) => {
+                let indices = exports.transpiler.as_ref();
+                let transpiler = indices.ok_or_else(lacks("transpiler"))?;
+                let transpiler = transpiler.load(&mut store, instance)?;
+                transpiler.call_transpile(store, &request).await?.into()
+            }
+            Self::Render(request) => {
+                let indices = exports.prerenderer.as_ref();
+                let prerenderer = indices.ok_or_else(lacks("prerenderer"))?;
+                let prerenderer = prerenderer.load(&mut store, instance)?;
+                prerenderer.call_render(store, &request).await?.into()
+            }
+            Self::Define { url, options } => {
+                let indices = exports.prerenderer.as_ref();
+                let prerenderer = indices.ok_or_else(lacks("prerenderer"))?;
+                let prerenderer = prerenderer.load(&mut store, instance)?;
+                let defined = prerenderer.call_definitions(store, &url, &options);
+                defined.await?.into()
+            }
+        }))
     }
 }
 
 impl PluginEngine {
-    /// Runs a transpiler in a fresh instance, on a thread for guests. The caller has been admitted.
+    /// Runs a plugin in a fresh instance, on a thread for guests. The caller has been admitted.
     ///
     /// # Errors
     /// When the call came to no outcome; [`CallError::ended`] says when that was the host's doing.
-    pub async fn transpile(self: &Arc<Self>, call: Call) -> Result<Outcome, CallError> {
+    pub async fn call(self: &Arc<Self>, call: Call) -> Result<Outcome, CallError> {
         let subject = Subject {
             plugin: call.plugin.label(),
             digest: call.plugin.digest.clone(),
@@ -112,39 +155,59 @@ impl PluginEngine {
         metrics::counter!("realm_guest_calls_total", "plugin" => subject.plugin.clone())
             .increment(1);
         let begun = Instant::now();
-        let request = transpiler::Request {
-            input: types::File {
-                url: call.input.url,
-                path: call.input.path,
-                media_type: call.input.media_type,
-                contents: call.input.bytes.to_vec(),
+        let file = types::File {
+            url: call.input.url,
+            path: call.input.path,
+            media_type: call.input.media_type,
+            contents: call.input.bytes.to_vec(),
+        };
+        let options = call.options;
+        let transpile = |purpose| transpiler::Request {
+            input: file.clone(),
+            purpose,
+            options: options.clone(),
+        };
+        let question = match call.work {
+            Work::Transpile => Question::Transpile(transpile(types::Purpose::Browser)),
+            Work::TranspileForPrerender => {
+                Question::Transpile(transpile(types::Purpose::Prerender))
+            }
+            Work::Render => Question::Render(prerenderer::Request {
+                document: file,
+                formats: FORMATS.map(str::to_owned).to_vec(),
+                options,
+            }),
+            Work::Define => Question::Define {
+                url: file.url,
+                options,
             },
-            purpose: types::Purpose::Browser,
-            options: call.options,
         };
         let plugin = subject.plugin.clone();
-        let outcome = run(
-            self,
-            call.plugin.pre.clone(),
+        let run = Run {
+            exports: Arc::clone(&call.plugin.exports),
             subject,
-            call.files,
-            call.token,
-            Transpile(request),
-        )
-        .await;
+            files: call.files,
+            token: call.token,
+            nested: call.work.is_nested(),
+        };
+        let given = run.ask(self, question).await;
         metrics::histogram!("realm_guest_call_seconds", "plugin" => plugin.clone())
             .record(begun.elapsed());
-        if let Err(error) = &outcome {
-            metrics::counter!("realm_guest_call_failures_total", "plugin" => plugin, "kind" => error.kind.as_str()).increment(1);
+        match given {
+            Ok(Given::Outcome(outcome)) => Ok(outcome),
+            Ok(Given::Description(_)) => unreachable!("nobody asked for it"),
+            Err(error) => {
+                metrics::counter!("realm_guest_call_failures_total", "plugin" => plugin, "kind" => error.kind.as_str()).increment(1);
+                Err(error)
+            }
         }
-        outcome
     }
 }
 
 /// Asks a component what it is.
 pub(super) async fn describe(
     engine: &Arc<PluginEngine>,
-    pre: &TranspilerPluginPre<CallWorld>,
+    exports: &Arc<Exports>,
     name: &str,
     digest: &str,
 ) -> Result<about::Description, CallError> {
@@ -155,75 +218,97 @@ pub(super) async fn describe(
         path: "describe".to_owned(),
         call: 0,
     };
-    run(
-        engine,
-        pre.clone(),
+    let run = Run {
+        exports: Arc::clone(exports),
         subject,
-        Arc::new(NoFiles),
-        CallToken::default(),
-        Describe,
-    )
-    .await
+        files: Arc::new(NoFiles),
+        token: CallToken::default(),
+        nested: false,
+    };
+    match run.ask(engine, Question::Describe).await? {
+        Given::Description(description) => Ok(description),
+        Given::Outcome(_) => unreachable!("nobody asked for it"),
+    }
 }
 
-/// Runs a job in a fresh store, under every limit, on a thread for guests.
-async fn run<J: Job>(
-    engine: &Arc<PluginEngine>,
-    pre: TranspilerPluginPre<CallWorld>,
+/// A question to a plugin, and all that it takes to ask it.
+struct Run {
+    exports: Arc<Exports>,
     subject: Subject,
     files: Arc<dyn Files>,
     token: CallToken,
-    job: J,
-) -> Result<J::Given, CallError> {
-    // Other plugins' calls may have every slot; whoever has no more business here does not wait for one.
-    let slot = tokio::select! {
-        biased;
-        ended = token.wait() => return Err(failed(subject, &ended.into(), &Remains::default())),
-        slot = Arc::clone(&engine.slots).acquire_owned() => slot,
-    };
-    let speaker = Speaker {
-        plugin: subject.plugin.clone(),
-        realm: subject.realm.clone(),
-        call: subject.call,
-    };
-    let capture = Capture::new(speaker, engine.limits.log);
-    let own = (Arc::clone(engine), Arc::clone(&capture));
-    // The task runs to its end whatever happens to whoever waits: a running guest's future is never dropped.
-    let ended = engine.threads().spawn(async move {
-        let (engine, capture) = own;
-        let _slot = slot;
-        let mut store = store(&engine, capture, files, token);
-        let _ticking = engine.running();
-        let given = async {
-            let instance = pre.instantiate_async(&mut store).await?;
-            job.run(&instance, &mut store).await
-        };
-        let given = given.await;
-        let limiter = &store.data().limiter;
-        (given, limiter.memory_refused, limiter.memory_peak)
-    });
-    let (given, memory_refused, memory_peak) = match ended.await {
-        Ok(ended) => ended,
-        Err(error) => {
-            return Err(failed(
-                subject,
-                &wasmtime::Error::msg(format!("the host panicked: {error}")),
-                &Remains::default(),
-            ));
-        }
-    };
-    metrics::histogram!("realm_guest_memory_bytes", "plugin" => subject.plugin.clone())
-        .record(memory_peak as f64);
-    given.map_err(|error| {
-        failed(
+    nested: bool,
+}
+
+impl Run {
+    /// Asks in a fresh store, under every limit, on a thread for guests.
+    async fn ask(self, engine: &Arc<PluginEngine>, question: Question) -> Result<Given, CallError> {
+        let Self {
+            exports,
             subject,
-            &error,
-            &Remains {
-                memory_refused,
-                stderr: capture.stderr_tail(),
-            },
-        )
-    })
+            files,
+            token,
+            nested,
+        } = self;
+        let slots = if nested && !mutant!("nested-call-waits-for-a-slot") {
+            &engine.reserved
+        } else {
+            &engine.slots
+        };
+        // Other plugins' calls may have every slot; whoever has no more business here does not wait for one.
+        let slot = tokio::select! {
+            biased;
+            ended = token.wait() => return Err(failed(subject, &ended.into(), &Remains::default())),
+            slot = Arc::clone(slots).acquire_owned() => slot,
+        };
+        let speaker = Speaker {
+            plugin: subject.plugin.clone(),
+            realm: subject.realm.clone(),
+            call: subject.call,
+        };
+        let capture = Capture::new(speaker, engine.limits.log);
+        let own = (Arc::clone(engine), Arc::clone(&capture));
+        let time = match question {
+            Question::Render(_) | Question::Define { .. } => engine.limits.render_deadline,
+            Question::Describe | Question::Transpile(_) => engine.limits.deadline,
+        };
+        // The task runs to its end whatever happens to whoever waits: a running guest's future is never dropped.
+        let ended = engine.threads().spawn(async move {
+            let (engine, capture) = own;
+            let _slot = slot;
+            let mut store = store(&engine, capture, files, token, time);
+            let _ticking = engine.running();
+            let given = async {
+                let instance = exports.pre.instantiate_async(&mut store).await?;
+                question.ask(&exports, &instance, &mut store).await
+            };
+            let given = given.await;
+            let limiter = &store.data().limiter;
+            (given, limiter.memory_refused, limiter.memory_peak)
+        });
+        let (given, memory_refused, memory_peak) = match ended.await {
+            Ok(ended) => ended,
+            Err(error) => {
+                return Err(failed(
+                    subject,
+                    &wasmtime::Error::msg(format!("the host panicked: {error}")),
+                    &Remains::default(),
+                ));
+            }
+        };
+        metrics::histogram!("realm_guest_memory_bytes", "plugin" => subject.plugin.clone())
+            .record(memory_peak as f64);
+        given.map_err(|error| {
+            failed(
+                subject,
+                &error,
+                &Remains {
+                    memory_refused,
+                    stderr: capture.stderr_tail(),
+                },
+            )
+        })
+    }
 }
 
 fn store(
@@ -231,9 +316,10 @@ fn store(
     capture: Arc<Capture>,
     files: Arc<dyn Files>,
     token: CallToken,
+    time: Duration,
 ) -> Store<CallWorld> {
     let limits = &engine.limits;
-    let deadline = Instant::now() + limits.deadline;
+    let deadline = Deadline::after(time);
     let mut table = wasmtime::component::ResourceTable::new();
     table.set_max_capacity(limits.handles);
     let world = CallWorld {
@@ -244,7 +330,7 @@ fn store(
         token: token.clone(),
         files,
         reads_left: limits.reads,
-        deadline,
+        deadline: deadline.clone(),
     };
     let mut store = Store::new(&engine.engine, world);
     store.limiter(|world| &mut world.limiter);
@@ -256,7 +342,7 @@ fn store(
         if let Some(ended) = token.ended() {
             return Err(ended.clone().into());
         }
-        if Instant::now() >= deadline {
+        if Instant::now() >= deadline.at() {
             return Err(Ended::Deadline.into());
         }
         Ok(UpdateDeadline::YieldCustom(
@@ -292,8 +378,15 @@ impl Files for NoFiles {
         &self,
         _: String,
         _: String,
-    ) -> futures_util::future::BoxFuture<'_, Result<Result<Contents, ReadFailure>, ReadTrouble>>
-    {
+    ) -> BoxFuture<'_, Result<Result<Contents, ReadFailure>, ReadTrouble>> {
         Box::pin(async { Ok(Err(ReadFailure::Outside)) })
+    }
+
+    fn load(
+        &self,
+        _: String,
+        _: String,
+    ) -> BoxFuture<'_, Result<Result<LoadedModule, LoadFailure>, ReadTrouble>> {
+        Box::pin(async { Ok(Err(LoadFailure::Unreadable(ReadFailure::Outside))) })
     }
 }

@@ -19,6 +19,29 @@ pub struct ReadEntry {
     pub path: LocalPath,
     /// What came of it: none while it is being loaded.
     pub found: Option<Found>,
+    /// What it was for.
+    pub kind: ReadKind,
+}
+
+/// What a look was for, and with that how it is compared later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadKind {
+    /// The file that the path means.
+    File,
+    /// The module that it is served as, by its tag.
+    Module(Arc<str>),
+    /// Something that is named elsewhere already, by a derivation's key or by the tag of a module: it ends the call, and is
+    /// not compared.
+    Around,
+}
+
+/// A URL that a call has asked for and got nothing of: it lies in no realm, or in one that it may not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The URL.
+    pub url: String,
+    /// Where it lies, and what had been applied of that realm before it was looked at.
+    pub place: Option<(RealmId, LocalPath, Generation)>,
 }
 
 /// What a look came to.
@@ -77,6 +100,7 @@ pub struct InFlight {
     pub untold: AtomicBool,
     state: AtomicU8,
     reads: Mutex<Vec<ReadEntry>>,
+    elsewhere: Mutex<Vec<Elsewhere>>,
     flight: Arc<Flight>,
 }
 
@@ -106,6 +130,36 @@ impl InFlight {
     /// Records what a look came to.
     pub fn found(&self, place: usize, found: Found) {
         self.reads.lock()[place].found = Some(found);
+    }
+
+    /// Records what a module came to, with everything that it was made from.
+    pub fn loaded(&self, place: usize, found: Found, tag: Arc<str>, beneath: &[ReadEntry]) {
+        let mut reads = self.reads.lock();
+        reads[place].found = Some(found);
+        reads[place].kind = ReadKind::Module(tag);
+        for read in beneath {
+            let known = reads
+                .iter()
+                .any(|known| known.realm == read.realm && known.path == read.path);
+            if !known && !mutant!("reads-of-a-module-not-its-users") {
+                reads.push(ReadEntry {
+                    kind: ReadKind::Around,
+                    ..read.clone()
+                });
+            }
+        }
+    }
+
+    /// Records that nothing was to be had of a URL.
+    pub fn missed(&self, elsewhere: Elsewhere) {
+        self.untold.store(true, Ordering::SeqCst);
+        self.elsewhere.lock().push(elsewhere);
+    }
+
+    /// The URLs that nothing was to be had of.
+    #[must_use]
+    pub fn elsewhere(&self) -> Vec<Elsewhere> {
+        self.elsewhere.lock().clone()
     }
 
     /// The read set so far.
@@ -173,6 +227,7 @@ impl Calls {
             untold: AtomicBool::new(false),
             state: AtomicU8::new(CallState::Queued as u8),
             reads: Mutex::new(reads),
+            elsewhere: Mutex::default(),
             flight,
         });
         self.in_flight.lock().insert(id, Arc::clone(&call));

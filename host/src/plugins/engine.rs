@@ -11,7 +11,7 @@ use wasmtime::{
     Config, Engine, EngineWeak, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
 };
 
-use super::bindings::TranspilerPlugin;
+use super::bindings::CombinedPlugin;
 use super::imports::CallWorld;
 use super::limits::{INSTANCES, MEMORIES, TABLES};
 use super::{compiled, wasi};
@@ -34,6 +34,9 @@ pub struct PluginEngine {
     pub(super) compiled: compiled::Store,
     /// Pooled instances that are free.
     pub(super) slots: Arc<Semaphore>,
+    /// Further ones for calls on behalf of a call that holds one: they wait for nothing but each other, and each of them
+    /// ends by itself.
+    pub(super) reserved: Arc<Semaphore>,
     ticker: Arc<Ticker>,
     threads: Option<Runtime>,
 }
@@ -59,7 +62,8 @@ impl PluginEngine {
     pub fn new(options: &EngineOptions) -> wasmtime::Result<Arc<Self>> {
         let limits = options.limits.clone();
         let slots = (limits.concurrency * 4).max(8);
-        let engine = match Engine::new(&config(&limits, Some(slots))) {
+        let reserved = limits.concurrency.max(1);
+        let engine = match Engine::new(&config(&limits, Some(slots + reserved))) {
             Ok(engine) => engine,
             Err(error) => {
                 warn!(%error, "no pooled instances on this machine: each call pays for its own memory");
@@ -68,7 +72,7 @@ impl PluginEngine {
         };
         let mut linker = Linker::new(&engine);
         wasi::link(&mut linker)?;
-        TranspilerPlugin::add_to_linker::<_, HasSelf<CallWorld>>(&mut linker, |world| world)?;
+        CombinedPlugin::add_to_linker::<_, HasSelf<CallWorld>>(&mut linker, |world| world)?;
         let threads = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(limits.concurrency)
             .thread_name("guest")
@@ -82,6 +86,7 @@ impl PluginEngine {
             limits,
             compiled,
             slots: Arc::new(Semaphore::new(slots)),
+            reserved: Arc::new(Semaphore::new(reserved)),
             ticker,
             threads: Some(threads),
         }))

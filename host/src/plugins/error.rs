@@ -110,7 +110,7 @@ pub(super) fn explain(
             Ended::Deadline => (
                 Kind::Timeout,
                 Some(
-                    "a loop that does not end, or an input that takes longer than `plugin-deadline`",
+                    "a loop that does not end, or an input that takes longer than `plugin-deadline` (`plugin-render-deadline` for a render)",
                 ),
             ),
             Ended::LogLimit => (Kind::Log, Some("log less, or raise `plugin-log`")),

@@ -1,14 +1,16 @@
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use super::bindings::realm::plugin::{files, log, types};
+use super::bindings::realm::plugin::{files, log, modules, types};
 use super::capture::{Capture, Level};
 use super::limits::Limiter;
+use super::output::Diagnostic;
 use super::token::{CallToken, Ended};
 
 /// A file that a guest has read.
@@ -42,8 +44,37 @@ pub enum ReadFailure {
 #[error("{0}")]
 pub struct ReadTrouble(pub String);
 
+/// A module, ready to be run by a guest.
+#[derive(Clone, Debug)]
+pub struct LoadedModule {
+    /// What the guest sees as its URL: two imports of one URL are one module.
+    pub url: String,
+    /// `text/javascript` or `application/json`.
+    pub media_type: &'static str,
+    /// UTF-8.
+    pub code: Bytes,
+    /// Source map v3, back to the file.
+    pub source_map: Option<Bytes>,
+}
+
+/// Why there is no module, as the guest is told.
+#[derive(Clone, Debug)]
+pub enum LoadFailure {
+    /// There is no file to be had.
+    Unreadable(ReadFailure),
+    /// The file is no module, or does not transpile.
+    Invalid(Vec<Diagnostic>),
+}
+
 /// What a guest may read: handed to a call by whoever asks for it, and recorded there.
 pub trait Files: Send + Sync {
+    /// Loads the module that `specifier` means at `referrer`, as it is served to prerenderers.
+    fn load(
+        &self,
+        specifier: String,
+        referrer: String,
+    ) -> BoxFuture<'_, Result<Result<LoadedModule, LoadFailure>, ReadTrouble>>;
+
     /// Reads the file that `specifier` means at `referrer`, as it is stored.
     fn read(
         &self,
@@ -61,7 +92,36 @@ pub(super) struct CallWorld {
     pub(super) token: CallToken,
     pub(super) files: Arc<dyn Files>,
     pub(super) reads_left: usize,
-    pub(super) deadline: Instant,
+    pub(super) deadline: Deadline,
+}
+
+/// When a call's time is up. It stands still while the call waits for another that is made on its behalf.
+#[derive(Clone, Debug)]
+pub(super) struct Deadline(Arc<Mutex<Instant>>);
+
+impl Deadline {
+    pub(super) fn after(time: Duration) -> Self {
+        Self(Arc::new(Mutex::new(Instant::now() + time)))
+    }
+
+    pub(super) fn at(&self) -> Instant {
+        *self.0.lock()
+    }
+
+    fn stood_still(&self, since: Instant) {
+        if !mutant!("deadline-runs-while-waiting") {
+            *self.0.lock() += since.elapsed();
+        }
+    }
+}
+
+impl CallWorld {
+    /// Counts one more read.
+    fn read_one(&mut self) -> wasmtime::Result<()> {
+        let left = self.reads_left.checked_sub(1).ok_or(Ended::ReadLimit)?;
+        self.reads_left = left;
+        Ok(())
+    }
 }
 
 impl WasiView for CallWorld {
@@ -81,15 +141,12 @@ impl files::Host for CallWorld {
         specifier: String,
         referrer: String,
     ) -> wasmtime::Result<Result<types::File, types::ReadError>> {
-        let Some(left) = self.reads_left.checked_sub(1) else {
-            return Err(Ended::ReadLimit.into());
-        };
-        self.reads_left = left;
+        self.read_one()?;
         // A guest that waits here is not reached by the epoch, so the wait ends with the token too.
         let read = tokio::select! {
             biased;
             ended = self.token.wait() => return Err(ended.into()),
-            () = tokio::time::sleep_until(self.deadline.into()) => return Err(Ended::Deadline.into()),
+            () = tokio::time::sleep_until(self.deadline.at().into()) => return Err(Ended::Deadline.into()),
             read = self.files.read(specifier, referrer) => read,
         };
         Ok(match read {
@@ -99,14 +156,55 @@ impl files::Host for CallWorld {
                 media_type: contents.media_type,
                 contents: contents.bytes.to_vec(),
             }),
-            Ok(Err(failure)) => Err(match failure {
-                ReadFailure::NotFound => types::ReadError::NotFound,
-                ReadFailure::Forbidden => types::ReadError::Forbidden,
-                ReadFailure::Outside => types::ReadError::Outside,
-                ReadFailure::TooLarge => types::ReadError::TooLarge,
-            }),
+            Ok(Err(failure)) => Err(failure.into()),
             Err(trouble) => return Err(Ended::Trouble(trouble.0).into()),
         })
+    }
+}
+
+impl modules::Host for CallWorld {
+    async fn load(
+        &mut self,
+        specifier: String,
+        referrer: String,
+    ) -> wasmtime::Result<Result<modules::Module, modules::LoadError>> {
+        self.read_one()?;
+        let since = Instant::now();
+        // No deadline of its own: what is loaded may have to be transpiled, by a call that has one.
+        let loaded = tokio::select! {
+            biased;
+            ended = self.token.wait() => return Err(ended.into()),
+            loaded = self.files.load(specifier, referrer) => loaded,
+        };
+        self.deadline.stood_still(since);
+        Ok(match loaded {
+            Ok(Ok(module)) => Ok(modules::Module {
+                url: module.url,
+                media_type: module.media_type.to_owned(),
+                code: module.code.to_vec(),
+                source_map: module
+                    .source_map
+                    .map(|map| String::from_utf8_lossy(&map).into_owned()),
+            }),
+            Ok(Err(LoadFailure::Unreadable(failure))) => {
+                Err(modules::LoadError::Unreadable(failure.into()))
+            }
+            Ok(Err(LoadFailure::Invalid(diagnostics))) => Err(modules::LoadError::Invalid(
+                diagnostics.into_iter().map(Into::into).collect(),
+            )),
+            Err(trouble) => return Err(Ended::Trouble(trouble.0).into()),
+        })
+    }
+}
+
+impl From<ReadFailure> for types::ReadError {
+    fn from(failure: ReadFailure) -> Self {
+        match failure {
+            ReadFailure::NotFound => Self::NotFound,
+            ReadFailure::Forbidden => Self::Forbidden,
+            ReadFailure::Outside => Self::Outside,
+            ReadFailure::TooLarge => Self::TooLarge,
+        }
     }
 }
 

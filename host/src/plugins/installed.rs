@@ -1,11 +1,10 @@
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use wasmtime::component::Component;
+use wasmtime::component::{Component, InstancePre};
 
 use super::admission::Admission;
-use super::bindings::TranspilerPluginPre;
-use super::bindings::exports::realm::plugin::about;
+use super::bindings::exports::realm::plugin::{about, prerenderer, transpiler};
 use super::call;
 use super::engine::PluginEngine;
 use super::error::CallError;
@@ -22,11 +21,38 @@ pub struct Plugin {
     pub version: String,
     /// One line about it.
     pub summary: String,
-    /// What it takes.
+    /// What it transpiles.
     pub rules: Vec<Rule>,
+    /// Extensions of the documents that it renders.
+    pub renders: Vec<String>,
     /// Who may call it now.
     pub admission: Arc<Admission>,
-    pub(super) pre: TranspilerPluginPre<CallWorld>,
+    pub(super) exports: Arc<Exports>,
+}
+
+/// A component, linked, and where what it exports is found.
+pub(super) struct Exports {
+    pub(super) pre: InstancePre<CallWorld>,
+    pub(super) about: about::GuestIndices,
+    pub(super) transpiler: Option<transpiler::GuestIndices>,
+    pub(super) prerenderer: Option<prerenderer::GuestIndices>,
+}
+
+impl Exports {
+    fn of(pre: InstancePre<CallWorld>) -> wasmtime::Result<Self> {
+        let about = about::GuestIndices::new(&pre)?;
+        let transpiler = transpiler::GuestIndices::new(&pre);
+        let prerenderer = prerenderer::GuestIndices::new(&pre);
+        if let (Err(_), Err(error)) = (&prerenderer, &transpiler) {
+            return Err(wasmtime::Error::msg(format!("{error:#}")));
+        }
+        Ok(Self {
+            about,
+            transpiler: transpiler.ok(),
+            prerenderer: prerenderer.ok(),
+            pre,
+        })
+    }
 }
 
 /// One extension that a plugin takes.
@@ -72,7 +98,7 @@ pub enum InstallError {
     },
     /// It lacks what a plugin has.
     #[error(
-        "{name}: it does not export the world `transpiler-plugin` of `realm:plugin` {version}: {problem}"
+        "{name}: it does not export the world `transpiler-plugin`, `prerenderer-plugin` or `combined-plugin` of `realm:plugin` {version}: {problem}"
     )]
     World {
         /// Where it came from.
@@ -101,9 +127,10 @@ pub enum InstallError {
 }
 
 /// Interfaces that a plugin may import.
-const IMPORTS: [&str; 9] = [
+const IMPORTS: [&str; 10] = [
     "realm:plugin/types@0.1.",
     "realm:plugin/files@0.1.",
+    "realm:plugin/modules@0.1.",
     "realm:plugin/log@0.1.",
     "wasi:cli/",
     "wasi:clocks/",
@@ -150,13 +177,13 @@ impl Plugin {
             version: super::WIT_VERSION,
         };
         let pre = engine.linker.instantiate_pre(&component).map_err(missing)?;
-        let pre = TranspilerPluginPre::new(pre).map_err(missing)?;
-        let described = call::describe(engine, &pre, name, &digest).await;
+        let exports = Arc::new(Exports::of(pre).map_err(missing)?);
+        let described = call::describe(engine, &exports, name, &digest).await;
         let description = described.map_err(|error| InstallError::Describe {
             name: name.to_owned(),
             error: Box::new(error),
         })?;
-        check(&description).map_err(|problem| InstallError::Description {
+        check(&description, &exports).map_err(|problem| InstallError::Description {
             name: name.to_owned(),
             problem,
         })?;
@@ -171,8 +198,9 @@ impl Plugin {
             version: description.version,
             summary: description.summary,
             rules: description.transpiles.into_iter().map(rule).collect(),
+            renders: description.renders,
             admission: Admission::new(engine.limits.concurrency, engine.limits.queue),
-            pre,
+            exports,
         }))
     }
 }
@@ -199,7 +227,7 @@ fn refuse_imports(
     }
 }
 
-fn check(description: &about::Description) -> Result<(), String> {
+fn check(description: &about::Description, exports: &Exports) -> Result<(), String> {
     let name = &description.name;
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if name.len() > 64
@@ -220,17 +248,37 @@ fn check(description: &about::Description) -> Result<(), String> {
             description.version
         ));
     }
-    if description.transpiles.is_empty() {
+    if description.transpiles.is_empty() && description.renders.is_empty() {
         return Err("`describe` names no extension that it takes".to_owned());
     }
-    for rule in &description.transpiles {
-        for extension in [&rule.takes, &rule.gives] {
-            if !extension.starts_with('.') || extension.len() < 2 || extension.contains('/') {
-                return Err(format!(
-                    "`describe` has the extension `{extension}`; write it with its dot"
-                ));
-            }
+    for (names, exported, what) in [
+        (
+            !description.transpiles.is_empty(),
+            exports.transpiler.is_some(),
+            "transpiler",
+        ),
+        (
+            !description.renders.is_empty(),
+            exports.prerenderer.is_some(),
+            "prerenderer",
+        ),
+    ] {
+        if names && !exported {
+            return Err(format!(
+                "`describe` names extensions for a {what}, which it does not export"
+            ));
         }
+    }
+    let rules = description.transpiles.iter();
+    let extensions = rules.flat_map(|rule| [&rule.takes, &rule.gives]);
+    for extension in extensions.chain(&description.renders) {
+        if !extension.starts_with('.') || extension.len() < 2 || extension.contains('/') {
+            return Err(format!(
+                "`describe` has the extension `{extension}`; write it with its dot"
+            ));
+        }
+    }
+    for rule in &description.transpiles {
         if !MEDIA_TYPES.contains(&rule.media_type.as_str()) {
             return Err(format!(
                 "`describe` gives `{}` for `{}`; allowed are {}",

@@ -19,13 +19,16 @@ mod token;
 mod wasi;
 
 pub use self::admission::{Admission, Permit, QueueFull};
-pub use self::call::Call;
-pub use self::calls::{CallState, Calls, Found, InFlight, Landed, ReadEntry};
+pub use self::call::{Call, Work};
+pub use self::calls::{CallState, Calls, Elsewhere, Found, InFlight, Landed, ReadEntry, ReadKind};
 pub use self::engine::{EngineOptions, PluginEngine};
 pub use self::error::{CallError, Frame, Kind};
-pub use self::imports::{Contents, Files, ReadFailure, ReadTrouble};
+pub use self::imports::{Contents, Files, LoadFailure, LoadedModule, ReadFailure, ReadTrouble};
 pub use self::installed::{InstallError, Plugin, Rule};
-pub use self::output::{Asset, Diagnostic, Outcome, Output, Position, Severity};
+pub use self::output::{
+    Asset, Definition, Diagnostic, FORMATS, Outcome, Output, Position, Rendering, Rendition,
+    Severity,
+};
 pub use self::pipeline::{BROWSER_FORMATS, Plugins, Stage, StageChoice, UnknownPlugin};
 pub use self::token::{CallToken, Ended};
 

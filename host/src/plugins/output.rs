@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::bindings::exports::realm::plugin::transpiler;
+use super::bindings::exports::realm::plugin::{prerenderer, transpiler};
 use super::bindings::realm::plugin::types;
 
 /// How bad something is.
@@ -75,11 +75,58 @@ pub struct Output {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+/// The formats that a document may be rendered in.
+pub const FORMATS: [&str; 7] = [
+    "isolated", "embedded", "fitted", "atom", "head", "icon", "markdown",
+];
+
+/// A document in one format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendering {
+    /// One of [`FORMATS`].
+    pub format: String,
+    /// Which of the document's types it is rendered as; empty: its own.
+    pub as_type: String,
+    /// HTML, SVG or Markdown.
+    pub contents: Bytes,
+}
+
+/// What a prerenderer made of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendition {
+    /// The document in its formats.
+    pub renderings: Vec<Rendering>,
+    /// What it is listed as.
+    pub title: Option<String>,
+    /// A JSON object.
+    pub search_document: String,
+    /// Its type and that type's ancestors, most specific first.
+    pub types: Vec<String>,
+    /// Warnings and hints.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// What one export of a module defines.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Definition {
+    /// The export.
+    pub export_name: String,
+    /// What kind of thing it is, in the plugin's own words.
+    pub kind: String,
+    /// JSON, of a shape that `kind` tells.
+    pub schema: String,
+}
+
 /// What a call came to. Each of them is deterministic, and cached like any other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// An output.
     Output(Output),
+    /// A rendered document.
+    Rendition(Rendition),
+    /// What a module defines.
+    Definitions(Vec<Definition>),
     /// The input is wrong.
     Invalid(Vec<Diagnostic>),
     /// A read that the call could not do without gave nothing.
@@ -154,10 +201,96 @@ impl Diagnostic {
     }
 }
 
+impl From<Diagnostic> for types::Diagnostic {
+    fn from(diagnostic: Diagnostic) -> Self {
+        let position = |position: Position| types::Position {
+            line: position.line,
+            column: position.column,
+        };
+        let span = diagnostic.start.map(|start| types::Span {
+            path: diagnostic.path.unwrap_or_default(),
+            start: position(start),
+            end: diagnostic.end.map(position),
+        });
+        Self {
+            severity: match diagnostic.severity {
+                Severity::Error => types::Severity::Error,
+                Severity::Warning => types::Severity::Warning,
+                Severity::Hint => types::Severity::Hint,
+            },
+            message: diagnostic.message,
+            code: diagnostic.code,
+            span,
+            help: diagnostic.help,
+        }
+    }
+}
+
+fn diagnostics(all: Vec<types::Diagnostic>) -> Vec<Diagnostic> {
+    all.into_iter().map(Diagnostic::from).collect()
+}
+
+impl From<types::Failure> for Outcome {
+    fn from(failure: types::Failure) -> Self {
+        match failure {
+            types::Failure::Invalid(all) => Self::Invalid(diagnostics(all)),
+            types::Failure::Unreadable(failure) => Self::Unreadable {
+                specifier: failure.specifier,
+                reason: super::imports::reason(failure.error).to_owned(),
+            },
+            types::Failure::Declined => Self::Declined,
+        }
+    }
+}
+
+impl From<Result<prerenderer::Rendition, types::Failure>> for Outcome {
+    fn from(result: Result<prerenderer::Rendition, types::Failure>) -> Self {
+        let rendition = match result {
+            Ok(rendition) => rendition,
+            Err(failure) => return failure.into(),
+        };
+        if serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(
+            &rendition.search_document,
+        )
+        .is_err()
+        {
+            let message = "the plugin gave a search document that is no JSON object";
+            return Self::Invalid(vec![Diagnostic::error(message, "search-document")]);
+        }
+        let known = |rendering: &prerenderer::Rendering| FORMATS.contains(&&*rendering.format);
+        let renderings = rendition.renderings.into_iter().filter(known);
+        Self::Rendition(Rendition {
+            renderings: renderings
+                .map(|rendering| Rendering {
+                    format: rendering.format,
+                    as_type: rendering.as_type,
+                    contents: rendering.contents.into(),
+                })
+                .collect(),
+            title: rendition.title,
+            search_document: rendition.search_document,
+            types: rendition.types,
+            diagnostics: diagnostics(rendition.diagnostics),
+        })
+    }
+}
+
+impl From<Result<Vec<prerenderer::Definition>, types::Failure>> for Outcome {
+    fn from(result: Result<Vec<prerenderer::Definition>, types::Failure>) -> Self {
+        let definition = |definition: prerenderer::Definition| Definition {
+            export_name: definition.export_name,
+            kind: definition.kind,
+            schema: definition.schema,
+        };
+        match result {
+            Ok(all) => Self::Definitions(all.into_iter().map(definition).collect()),
+            Err(failure) => failure.into(),
+        }
+    }
+}
+
 impl From<Result<transpiler::Output, types::Failure>> for Outcome {
     fn from(result: Result<transpiler::Output, types::Failure>) -> Self {
-        let diagnostics =
-            |all: Vec<types::Diagnostic>| all.into_iter().map(Diagnostic::from).collect();
         match result {
             Ok(output) if output.assets.iter().any(|asset| !may_be_served(asset)) => {
                 let message =
@@ -179,12 +312,7 @@ impl From<Result<transpiler::Output, types::Failure>> for Outcome {
                 imports: output.imports,
                 diagnostics: diagnostics(output.diagnostics),
             }),
-            Err(types::Failure::Invalid(all)) => Self::Invalid(diagnostics(all)),
-            Err(types::Failure::Unreadable(failure)) => Self::Unreadable {
-                specifier: failure.specifier,
-                reason: super::imports::reason(failure.error).to_owned(),
-            },
-            Err(types::Failure::Declined) => Self::Declined,
+            Err(failure) => failure.into(),
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::installed::{Plugin, Rule};
-use crate::realm::{LocalPath, RealmSettings};
+use crate::realm::{LocalPath, PluginChoice, RealmSettings};
 
 /// What a browser reads: a pipeline that has come to one of these is at its end.
 pub const BROWSER_FORMATS: [&str; 5] = [".js", ".mjs", ".css", ".html", ".json"];
@@ -96,6 +96,55 @@ impl Plugins {
         Ok(StageChoice(takers.into_iter().map(stage).collect()))
     }
 
+    /// Who renders a document of this name, in the order in which they are asked. A realm's settings may choose one, with
+    /// options, as for a transpiler.
+    #[must_use]
+    pub fn renderers(&self, name: &str, settings: &RealmSettings) -> StageChoice {
+        let fitting: Vec<_> = self
+            .0
+            .iter()
+            .flat_map(|plugin| plugin.renders.iter().map(move |takes| (plugin, takes)))
+            .filter(|(_, takes)| name.ends_with(takes.as_str()))
+            .collect();
+        let Some(takes) = fitting
+            .iter()
+            .map(|(_, takes)| *takes)
+            .max_by_key(|takes| takes.len())
+        else {
+            return StageChoice::default();
+        };
+        let choice = settings.plugins.get(takes);
+        let wanted = choice.and_then(|choice| choice.plugin());
+        // What an extension is transpiled by need not be what renders it.
+        let chosen = |plugin: &Plugin| wanted.is_some_and(|wanted| is_named(plugin, wanted));
+        let any = fitting.iter().any(|(plugin, _)| chosen(plugin));
+        let stages = fitting
+            .iter()
+            .filter(|(plugin, of)| *of == takes && (!any || chosen(plugin)))
+            .map(|(plugin, _)| {
+                Stage::of_document(plugin, takes, choice.map(PluginChoice::options))
+            });
+        StageChoice(stages.collect())
+    }
+
+    /// Who may be asked what a module defines.
+    #[must_use]
+    pub fn definers(&self) -> StageChoice {
+        let prerenderers = self.0.iter().filter(|plugin| !plugin.renders.is_empty());
+        StageChoice(
+            prerenderers
+                .map(|plugin| Stage::of_document(plugin, "", None))
+                .collect(),
+        )
+    }
+
+    /// Whether some plugin renders a document of this name.
+    #[must_use]
+    pub fn renders(&self, path: &LocalPath) -> bool {
+        let mut renders = self.0.iter().flat_map(|plugin| &plugin.renders);
+        renders.any(|takes| path.name().ends_with(takes.as_str()))
+    }
+
     /// Whether some plugin takes a file of this name.
     #[must_use]
     pub fn takes(&self, path: &LocalPath) -> bool {
@@ -107,6 +156,18 @@ impl Plugins {
 }
 
 impl Stage {
+    fn of_document(plugin: &Arc<Plugin>, takes: &str, options: Option<String>) -> Self {
+        Self {
+            plugin: Arc::clone(plugin),
+            rule: Rule {
+                takes: takes.to_owned(),
+                gives: String::new(),
+                media_type: "text/html".to_owned(),
+            },
+            options: options.unwrap_or_else(|| "{}".to_owned()),
+        }
+    }
+
     /// What the file is treated as after this stage; none: the chain ends here.
     #[must_use]
     pub fn goes_on_as(&self, stages: usize) -> Option<&str> {

@@ -8,9 +8,11 @@ use tracing::debug;
 use super::derive::{Input, Run};
 use super::stored::{self, Stored, StoredRead, StoredSet};
 use super::{Asked, Interruption};
+use crate::changes::BootTime;
 use crate::database::{NewDerivation, bounded};
-use crate::plugins::{Found, InFlight, Outcome, ReadEntry, Stage};
+use crate::plugins::{Found, InFlight, Outcome, ReadEntry, ReadKind, Stage, Work};
 use crate::realm::{BlobHash, LocalPath, RealmId};
+use crate::registry::Mounted;
 
 /// Outcomes that are written to the database at one time: the pool is there for reads and writes first.
 pub(super) const STORING: usize = 4;
@@ -26,10 +28,12 @@ impl Run<'_> {
         let key = stored::key(
             input.hash,
             self.file.path.as_str(),
-            "browser",
+            self.work,
             stage,
             imports,
         );
+        self.keys.push(key);
+        self.plugin = Some(stage.plugin.digest.clone());
         let known = self
             .reader
             .0
@@ -51,6 +55,10 @@ impl Run<'_> {
     }
 
     fn keep(&self, key: BlobHash, known: &StoredSet, stored: Arc<Stored>) {
+        // A document is rendered once, and read from the index from there on.
+        if matches!(self.work, Work::Render | Work::Define) {
+            return;
+        }
         self.reader
             .0
             .stored
@@ -59,12 +67,15 @@ impl Run<'_> {
 
     /// The newest one in the database that holds in this realm, now.
     async fn load(&mut self, key: BlobHash) -> Result<Option<Arc<Stored>>, Interruption> {
-        let reader = self.reader;
-        let _turn = reader.turn().await?;
         let database = self.reader.0.database.clone();
         let limit = self.reader.0.limits.database_timeout;
-        let rows = database.derivations(key, self.realm.id);
-        for row in bounded(limit, "derivations", rows).await? {
+        let rows = {
+            // Given back before the reads are compared: modules among them may have to be made, with turns of their own.
+            let _turn = self.reader.turn().await?;
+            let rows = database.derivations(key, self.realm.id);
+            bounded(limit, "derivations", rows).await?
+        };
+        for row in rows {
             let Ok(reads) = serde_json::from_str::<Vec<StoredRead>>(&row.reads) else {
                 continue;
             };
@@ -141,41 +152,63 @@ impl Run<'_> {
             }
             let now = self.reader.resolve_all(&realm, &paths).await?;
             for (read, path) in of_realm.iter().zip(&paths) {
+                if let Some(tag) = &read.made {
+                    let Some(beneath) = self.compare_module(&realm, path, read, tag).await? else {
+                        return Ok(None);
+                    };
+                    entries.extend(beneath);
+                    continue;
+                }
                 let Some(resolved) = now.get(path) else {
                     return Ok(None);
                 };
-                let resolution = &resolved.resolution;
-                let file = resolution
-                    .file
-                    .as_ref()
-                    .map(|file| (file.path.clone(), file.blob));
-                let same = match (&file, &read.found) {
-                    (Some((path, blob)), Some(known)) => {
-                        path.as_str() == known.0 && blob.to_string() == known.1
-                    }
-                    (None, None) => true,
-                    _ => false,
-                };
-                if !same {
+                let found = resolved.found();
+                if !is_same(&found, read) {
                     return Ok(None);
                 }
-                let found = Found {
-                    read_at: resolution.read_at,
-                    file,
-                    stamp: resolved.stamp.clone(),
-                };
                 entries.push(ReadEntry {
                     realm: realm.id,
                     path: path.clone(),
                     found: Some(found),
+                    kind: ReadKind::File,
                 });
             }
         }
         Ok(Some(entries))
     }
 
-    /// Stores an outcome under its key, beside the answer: it is true whatever happens to the realm meanwhile.
-    pub(super) fn store(
+    /// Whether a module would be served as it was then, now; what it is made from if so.
+    async fn compare_module(
+        &self,
+        realm: &Arc<Mounted>,
+        path: &LocalPath,
+        read: &StoredRead,
+        tag: &str,
+    ) -> Result<Option<Vec<ReadEntry>>, Interruption> {
+        let asked = Asked {
+            at: BootTime::now(),
+            since: self.since,
+        };
+        let loaded = self.reader.load_module(realm, path, asked).await?;
+        if !is_same(&loaded.found, read) || *loaded.tag != *tag {
+            return Ok(None);
+        }
+        let own = ReadEntry {
+            realm: realm.id,
+            path: path.clone(),
+            found: Some(loaded.found),
+            kind: ReadKind::Module(loaded.tag),
+        };
+        let beneath = loaded.beneath.iter().map(|read| ReadEntry {
+            kind: ReadKind::Around,
+            ..read.clone()
+        });
+        Ok(Some(std::iter::once(own).chain(beneath).collect()))
+    }
+
+    /// Stores an outcome under its key: it is true whatever happens to the realm meanwhile. Nobody waits for that who waits
+    /// for a module; a document's next visit may come at once, and must find it.
+    pub(super) async fn store(
         &self,
         stage: &Stage,
         input: &Input,
@@ -206,7 +239,7 @@ impl Run<'_> {
             (inner.database.clone(), input.clone(), Arc::clone(outcome));
         let (plugin, media_type) = (stage.plugin.digest.clone(), stage.rule.media_type.clone());
         let storing = Arc::clone(&inner.storing);
-        inner.tasks.spawn(async move {
+        let storing = inner.tasks.spawn(async move {
             let _turn = storing.acquire().await;
             let reads = serde_json::to_string(&reads).expect("plain data");
             let (summary, parts) = stored::write(&outcome, &media_type);
@@ -225,5 +258,18 @@ impl Run<'_> {
                 debug!(%error, "an outcome was not stored; it will be made again");
             }
         });
+        if matches!(self.work, Work::Render | Work::Define) {
+            let _ = storing.await;
+        }
+    }
+}
+
+fn is_same(found: &Found, read: &StoredRead) -> bool {
+    match (&found.file, &read.found) {
+        (Some((path, blob)), Some(known)) => {
+            path.as_str() == known.0 && blob.to_string() == known.1
+        }
+        (None, None) => true,
+        _ => false,
     }
 }

@@ -7,13 +7,13 @@ use tracing::{Instrument, warn};
 
 use super::guest_files::{CallFiles, guest_url};
 use super::resolve::Resolved;
-use super::stored::StoredSet;
+use super::stored::{self, StoredSet};
 use super::{Interruption, Origin, Prepared, ReadError, Reader};
 use crate::cache::{Flight, Stamp};
 use crate::database::FileRow;
 use crate::plugins::{
-    Asset, Call, CallError, CallState, Contents, Diagnostic, Ended, Found, InFlight, Landed,
-    Outcome, Output, ReadEntry, Stage,
+    Asset, Call, CallError, CallState, Contents, Diagnostic, Elsewhere, Ended, Found, InFlight,
+    Kind, Landed, Outcome, Output, ReadEntry, ReadKind, Stage, Work,
 };
 use crate::realm::{BlobHash, Generation, LocalPath, RealmId, SETTINGS_FILE, media_type};
 use crate::registry::Mounted;
@@ -27,6 +27,7 @@ pub(crate) struct DeriveKey {
     pub(crate) input: BlobHash,
     pub(crate) settings: Option<BlobHash>,
     pub(crate) periods: [[u64; 5]; 2],
+    pub(crate) work: Work,
 }
 
 /// What a file's pipeline came to.
@@ -69,9 +70,17 @@ pub struct Failure {
 }
 
 /// What a flight brings.
-#[derive(Clone, Debug)]
-pub(crate) struct Derived {
-    pub(crate) made: Arc<Made>,
+#[derive(Debug)]
+pub(crate) struct Derived<T = Made> {
+    pub(crate) made: Arc<T>,
+    /// The plugin that was last asked, by its digest.
+    pub(crate) plugin: Option<String>,
+    /// Names what it was made from: the file, the plugins, their options and everything read.
+    pub(crate) tag: Arc<str>,
+    /// Everything that was read for it.
+    pub(crate) reads: Arc<[ReadEntry]>,
+    /// What was to be read, and was not to be had.
+    pub(crate) elsewhere: Arc<[Elsewhere]>,
     pub(crate) stamp: Arc<Stamp>,
     /// All that was read was so at this generation of the asking realm.
     pub(crate) read_at: Generation,
@@ -80,11 +89,32 @@ pub(crate) struct Derived {
     /// The registry's generation before any of it was read: which realm a URL of another one lies in may have changed since.
     pub(crate) registry: Generation,
     pub(crate) origin: Origin,
+    /// Up to which generation of each realm nothing that was read has changed.
+    pub(crate) holds_at: Arc<[(RealmId, Generation)]>,
+}
+
+impl<T> Clone for Derived<T> {
+    fn clone(&self) -> Self {
+        Self {
+            made: Arc::clone(&self.made),
+            plugin: self.plugin.clone(),
+            tag: Arc::clone(&self.tag),
+            reads: Arc::clone(&self.reads),
+            elsewhere: Arc::clone(&self.elsewhere),
+            stamp: Arc::clone(&self.stamp),
+            read_at: self.read_at,
+            foreign: Arc::clone(&self.foreign),
+            registry: self.registry,
+            origin: self.origin,
+            holds_at: Arc::clone(&self.holds_at),
+        }
+    }
 }
 
 /// A flight's state on its way through the stages.
 pub(super) struct Run<'a> {
     pub(super) reader: &'a Reader,
+    pub(super) work: Work,
     pub(super) realm: &'a Arc<Mounted>,
     pub(super) file: &'a FileRow,
     pub(super) resolved: &'a Resolved,
@@ -99,8 +129,13 @@ pub(super) struct Run<'a> {
     pub(super) foreign: Vec<Arc<Mounted>>,
     /// Something that was read cannot be compared later.
     pub(super) untold: bool,
+    pub(super) elsewhere: Vec<Elsewhere>,
     pub(super) calls: Vec<Landed<'a>>,
+    /// The derivations that were asked for, and by which plugin.
+    pub(super) keys: Vec<BlobHash>,
+    pub(super) plugin: Option<String>,
     pub(super) origin: Origin,
+    registry: Generation,
 }
 
 /// One stage's input.
@@ -111,56 +146,138 @@ pub(super) struct Input {
     pub(super) bytes: Option<Bytes>,
 }
 
+/// What a flight is about.
+#[derive(Clone)]
+pub(super) struct Wanted {
+    pub(super) realm: Arc<Mounted>,
+    pub(super) file: FileRow,
+    pub(super) resolved: Arc<Resolved>,
+    pub(super) work: Work,
+    /// Since when somebody waits for it.
+    pub(super) since: Instant,
+}
+
+impl Wanted {
+    /// The flight that it may share. To be made before anything else is looked at for it.
+    pub(super) fn key(&self) -> DeriveKey {
+        let floors = &self.realm.floors;
+        let marks = [
+            floors.mark(self.file.path.as_str()),
+            floors.mark(SETTINGS_FILE),
+        ];
+        DeriveKey {
+            realm: self.realm.id,
+            path: self.file.path.clone(),
+            input: self.file.blob,
+            settings: self.resolved.resolution.settings_hash,
+            periods: if mutant!("module-joined-in-any-period") {
+                Default::default()
+            } else {
+                marks.map(|mark| mark.period())
+            },
+            work: self.work,
+        }
+    }
+}
+
 impl Reader {
     /// Makes what a file's pipeline gives, by what is stored already or by calls.
-    pub(crate) async fn derive(
+    pub(super) async fn derive(
         self,
-        realm: Arc<Mounted>,
-        file: FileRow,
-        resolved: Arc<Resolved>,
+        wanted: Wanted,
         flight: Arc<Flight>,
-        since: Instant,
     ) -> Result<Derived, Interruption> {
-        let registry = self.0.registry.generation();
-        let mut run = Run {
-            reader: &self,
-            realm: &realm,
-            file: &file,
-            resolved: &resolved,
-            flight: &flight,
-            since,
-            stamp: resolved.stamp.clone(),
-            read_at: vec![resolved.resolution.read_at],
-            reads: first_reads(realm.id, &resolved, &file),
-            foreign: Vec::new(),
-            untold: false,
-            calls: Vec::new(),
-            origin: Origin::Derivation,
-        };
+        let mut run = Run::new(&self, &wanted, &flight);
         let made = run.stages().await?;
-        let read_at = run.settle().await?;
-        let derived = Derived {
-            made: Arc::new(made),
-            stamp: Arc::new(run.stamp.clone()),
-            read_at,
-            foreign: run.foreign.into(),
-            registry,
-            origin: run.origin,
-        };
+        let derived = run.finish(made).await?;
+        let (file, settings) = (&wanted.file, wanted.resolved.resolution.settings_hash);
         #[cfg(feature = "under-test")]
         crate::gates::pass("store", file.path.as_str()).await;
-        if !run.untold || mutant!("untellable-outcome-kept") {
-            self.keep_module(&realm, &file, resolved.resolution.settings_hash, &derived);
+        if derived.elsewhere.is_empty() && !run.untold || mutant!("untellable-outcome-kept") {
+            self.keep_module(&wanted.realm, wanted.work, file, settings, &derived);
         }
-        // What was made of reads that do not belong together, or of one that has changed since, is for nobody.
-        if derived.stamp.is_overtaken() && !mutant!("mixed-reads-believed") {
+        derived.unless_overtaken()
+    }
+}
+
+impl<T> Derived<T> {
+    /// What was made of reads that do not belong together, or of one that has changed since, is for nobody.
+    pub(super) fn unless_overtaken(self) -> Result<Self, Interruption> {
+        if self.stamp.is_overtaken() && !mutant!("mixed-reads-believed") {
             return Err(Interruption::Change);
         }
-        Ok(derived)
+        Ok(self)
     }
 }
 
 impl<'a> Run<'a> {
+    pub(super) fn new(reader: &'a Reader, wanted: &'a Wanted, flight: &'a Arc<Flight>) -> Self {
+        let Wanted {
+            realm,
+            file,
+            resolved,
+            ..
+        } = wanted;
+        Self {
+            reader,
+            work: wanted.work,
+            realm,
+            file,
+            resolved,
+            flight,
+            since: wanted.since,
+            stamp: resolved.stamp.clone(),
+            read_at: vec![resolved.resolution.read_at],
+            reads: first_reads(realm.id, resolved, file),
+            foreign: Vec::new(),
+            untold: false,
+            elsewhere: Vec::new(),
+            calls: Vec::new(),
+            keys: Vec::new(),
+            plugin: None,
+            origin: Origin::Derivation,
+            registry: reader.0.registry.generation(),
+        }
+    }
+
+    /// What it came to, with all that is known of it.
+    pub(super) async fn finish<T>(&mut self, made: T) -> Result<Derived<T>, Interruption> {
+        let read_at = self.settle().await?;
+        Ok(Derived {
+            made: Arc::new(made),
+            plugin: self.plugin.clone(),
+            tag: self.tag().into(),
+            reads: self.reads.as_slice().into(),
+            elsewhere: self.elsewhere.as_slice().into(),
+            stamp: Arc::new(self.stamp.clone()),
+            read_at,
+            foreign: self.foreign.as_slice().into(),
+            registry: self.registry,
+            origin: self.origin,
+            holds_at: std::iter::once(self.realm)
+                .chain(&self.foreign)
+                .map(|realm| (realm.id, realm.tracker.applied()))
+                .collect(),
+        })
+    }
+
+    /// Names everything that its outcome was made from.
+    fn tag(&self) -> String {
+        let mut tag = blake3::Hasher::new_derive_key("realm made from 1");
+        tag.update(self.file.blob.as_bytes());
+        for key in &self.keys {
+            tag.update(key.as_bytes());
+        }
+        let registry = &self.reader.0.registry;
+        let url = |id| registry.by_id(id).map(|realm| realm.url.to_string());
+        let reads = stored::reads(self.realm.id, &self.reads, url);
+        tag.update(&serde_json::to_vec(&reads).expect("plain data"));
+        for elsewhere in &self.elsewhere {
+            tag.update(elsewhere.url.as_bytes());
+        }
+        BlobHash::from(*tag.finalize().as_bytes()).short()
+    }
+
     async fn stages(&mut self) -> Result<Made, Interruption> {
         let settings = Arc::clone(&self.resolved.resolution.settings);
         let mut input = Input {
@@ -211,7 +328,9 @@ impl<'a> Run<'a> {
                     failure.plugin = Some(stage.plugin.label());
                     return Ok(Made::Failed(failure));
                 }
-                Outcome::Declined => unreachable!("sorted out above"),
+                Outcome::Declined | Outcome::Rendition(_) | Outcome::Definitions(_) => {
+                    unreachable!("declined is sorted out above, and a transpiler was asked")
+                }
             }
             match stage.goes_on_as(stages) {
                 Some(next) => treated_as = next.to_owned(),
@@ -260,11 +379,17 @@ impl<'a> Run<'a> {
         if self.stamp.is_overtaken() && !mutant!("begun-on-old-bytes") {
             return Err(Interruption::Change);
         }
-        let _permit = tokio::select! {
-            biased;
-            ended = call.token.wait() => return Err(interrupted(ended)),
-            () = self.flight.abandoned.cancelled() => return Err(ReadError::Stopping.into()),
-            permit = stage.plugin.admission.enter(self.realm.id, self.since) => permit.map_err(ReadError::from)?,
+        let _permit = if self.work.is_nested() && !mutant!("nested-call-waits-for-admission") {
+            // It runs under the admission of the call that waits for it.
+            None
+        } else {
+            let admission = &stage.plugin.admission;
+            tokio::select! {
+                biased;
+                ended = call.token.wait() => return Err(interrupted(ended)),
+                () = self.flight.abandoned.cancelled() => return Err(ReadError::Stopping.into()),
+                permit = admission.enter(self.realm.id, self.since) => Some(permit.map_err(ReadError::from)?),
+            }
         };
         let bytes = match &input.bytes {
             Some(bytes) => bytes.clone(),
@@ -289,12 +414,15 @@ impl<'a> Run<'a> {
             realm: Arc::clone(self.realm),
             settings: Arc::clone(&self.resolved.resolution.settings),
             call: Arc::clone(&call),
+            work: self.work,
+            since: self.since,
         };
         let request = Call {
             id: call.id,
             plugin: Arc::clone(&stage.plugin),
             realm: self.realm.url.to_string(),
             input: contents,
+            work: self.work,
             options: stage.options.clone(),
             files: Arc::new(files),
             token: call.token.clone(),
@@ -302,13 +430,13 @@ impl<'a> Run<'a> {
         let span = tracing::info_span!(
             target: TRACE,
             "guest",
-            otel.name = "transpile",
+            otel.name = self.work.as_str(),
             otel.status_code = tracing::field::Empty,
             realm.plugin = call.plugin,
             realm.call = call.id,
             realm.path = path.as_str(),
         );
-        let running = reader.0.engine.transpile(request).instrument(span.clone());
+        let running = reader.0.engine.call(request).instrument(span.clone());
         let mut running = std::pin::pin!(running);
         let outcome = tokio::select! {
             outcome = &mut running => outcome,
@@ -321,12 +449,25 @@ impl<'a> Run<'a> {
             span.record("otel.status_code", "ERROR");
         }
         self.take(&call, known);
-        let outcome = Arc::new(outcome.map_err(|error| self.judge(error))?);
+        let outcome = match outcome.map_err(|error| self.judge(error)) {
+            Ok(outcome) => Arc::new(outcome),
+            // What it has read is worth knowing: a change of it may mend the document.
+            Err(Interruption::Failed(ReadError::Call(error))) if self.is_document(&error) => {
+                return Ok(Arc::new(Outcome::Invalid(vec![broken(&error)])));
+            }
+            Err(interruption) => return Err(interruption),
+        };
         call.enter(CallState::Storing);
         #[cfg(feature = "under-test")]
         crate::gates::pass("after-call", self.file.path.as_str()).await;
-        self.store(stage, input, key, set, (&call, known), &outcome);
+        self.store(stage, input, key, set, (&call, known), &outcome)
+            .await;
         Ok(outcome)
+    }
+
+    /// Whether a failure of the guest's own is to be kept with the document that it was about.
+    fn is_document(&self, error: &CallError) -> bool {
+        matches!(self.work, Work::Render | Work::Define) && error.kind != Kind::Host
     }
 
     /// What a call's failure means for whoever waits.
@@ -373,11 +514,16 @@ impl<'a> Run<'a> {
             self.take_read(read);
         }
         self.untold |= call.untold.load(Ordering::SeqCst);
+        self.elsewhere.extend(call.elsewhere());
     }
 
     /// Makes a read one of this flight's own.
     pub(super) fn take_read(&mut self, read: ReadEntry) {
         let Some(found) = &read.found else { return };
+        let is_it = |known: &ReadEntry| known.realm == read.realm && known.path == read.path;
+        if read.kind == ReadKind::Around && self.reads.iter().any(is_it) {
+            return;
+        }
         self.stamp.add(&found.stamp);
         if read.realm == self.realm.id {
             self.read_at.push(found.read_at);
@@ -413,6 +559,7 @@ fn first_reads(realm: RealmId, resolved: &Resolved, file: &FileRow) -> Vec<ReadE
             realm,
             path,
             found: Some(found),
+            kind: ReadKind::Around,
         }
     };
     let settings = LocalPath::new(SETTINGS_FILE).expect("a plain name");
@@ -433,11 +580,23 @@ fn interrupted(ended: Ended) -> Interruption {
     }
 }
 
-fn misconfigured(problem: &str) -> Failure {
+/// A guest's own failure as something that is wrong with a document.
+pub(super) fn broken(error: &CallError) -> Diagnostic {
+    Diagnostic {
+        path: Some(error.path.clone()),
+        help: error.hint.clone(),
+        ..Diagnostic::error(
+            &error.to_string(),
+            &format!("plugin-{}", error.kind.as_str()),
+        )
+    }
+}
+
+pub(super) fn misconfigured(problem: &str) -> Failure {
     failure(problem, "configuration", SETTINGS_FILE)
 }
 
-fn failure(message: &str, code: &str, path: &str) -> Failure {
+pub(super) fn failure(message: &str, code: &str, path: &str) -> Failure {
     let diagnostic = Diagnostic {
         path: Some(path.to_owned()),
         ..Diagnostic::error(message, code)

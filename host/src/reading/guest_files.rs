@@ -1,17 +1,25 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use url::Url;
 
-use super::{Asked, ReadError, Reader};
-use crate::plugins::{Contents, Files, Found, InFlight, ReadEntry, ReadFailure, ReadTrouble};
+use super::derive::broken;
+use super::{Asked, Made, ReadError, Reader};
+use crate::changes::BootTime;
+use crate::plugins::{
+    Contents, Diagnostic, Elsewhere, Files, InFlight, LoadFailure, LoadedModule, ReadEntry,
+    ReadFailure, ReadKind, ReadTrouble, Work,
+};
 use crate::realm::{LocalPath, RealmSettings, media_type};
 use crate::registry::Mounted;
+use crate::runtime;
 
 /// What guests see in place of the asking realm's URL. A derivation is shared by every realm with the same bytes, so its
 /// guest must not be able to tell which of them asked.
-const STAND_IN: &str = "https://realm.invalid/";
+pub(super) const STAND_IN: &str = "https://realm.invalid/";
 
 /// The URL of a file of the asking realm, as guests see it.
 pub(crate) fn guest_url(path: &LocalPath) -> String {
@@ -24,6 +32,9 @@ pub(crate) struct CallFiles {
     pub(crate) realm: Arc<Mounted>,
     pub(crate) settings: Arc<RealmSettings>,
     pub(crate) call: Arc<InFlight>,
+    pub(crate) work: Work,
+    /// Since when somebody waits for the call.
+    pub(crate) since: Instant,
 }
 
 /// How often a file that changes while it is read is read again before the call is given up.
@@ -36,42 +47,87 @@ impl Files for CallFiles {
         referrer: String,
     ) -> BoxFuture<'_, Result<Result<Contents, ReadFailure>, ReadTrouble>> {
         Box::pin(async move {
-            let Some((url, everywhere)) = self.join(&specifier, &referrer) else {
-                return Ok(self.untold(ReadFailure::Outside));
-            };
-            if !everywhere {
-                self.call.bound.store(true, Ordering::SeqCst);
+            match self.locate(&specifier, &referrer).await? {
+                Ok((realm, path)) => self.read_local(&realm, path).await,
+                Err(failure) => Ok(Err(failure)),
             }
-            if let Some(path) = self.realm.url.local(&url) {
-                return self.read_local(&self.realm, path).await;
+        })
+    }
+
+    fn load(
+        &self,
+        specifier: String,
+        referrer: String,
+    ) -> BoxFuture<'_, Result<Result<LoadedModule, LoadFailure>, ReadTrouble>> {
+        Box::pin(async move {
+            if runtime::JSX_SPECIFIERS.contains(&&*specifier) {
+                return Ok(Ok(jsx_runtime()));
             }
-            if url.starts_with(self.realm.url.as_str()) {
-                return Ok(Err(ReadFailure::NotFound));
+            // A transpiler that ran modules could wait for its own output.
+            if !matches!(self.work, Work::Render | Work::Define) {
+                let why = "a transpiler cannot load modules; it can read files";
+                let diagnostic = Diagnostic::error(why, "not-for-transpilers");
+                return Ok(Err(LoadFailure::Invalid(vec![diagnostic])));
             }
-            let Some((realm, rest)) = self.reader.0.registry.find(&url) else {
-                return Ok(self.untold(ReadFailure::Outside));
-            };
-            if !mutant!("foreign-not-asked-when-read") {
-                let fresh = self.reader.ensure_fresh(&realm, Asked::now()).await;
-                fresh.map_err(trouble)?;
+            match self.locate(&specifier, &referrer).await? {
+                Ok((realm, path)) => self.load_local(&realm, path).await,
+                Err(failure) => Ok(Err(LoadFailure::Unreadable(failure))),
             }
-            let public = self.reader.is_public(&realm).await.map_err(trouble)?;
-            if !public && !mutant!("guests-read-private-realms") {
-                return Ok(self.untold(ReadFailure::Forbidden));
-            }
-            let Ok(path) = LocalPath::decode(rest) else {
-                return Ok(Err(ReadFailure::NotFound));
-            };
-            self.read_local(&realm, path).await
         })
     }
 }
 
+/// What the host itself gives for [`runtime::JSX_SPECIFIERS`]; its version is part of every derivation's key.
+fn jsx_runtime() -> LoadedModule {
+    LoadedModule {
+        url: format!("https://runtime.realm.invalid{}", runtime::JSX_RUNTIME_PATH),
+        media_type: "text/javascript",
+        code: Bytes::from_static(runtime::JSX_RUNTIME.as_bytes()),
+        source_map: None,
+    }
+}
+
 impl CallFiles {
-    /// Nothing that could be compared later, so nothing that this call gives may be kept.
-    fn untold(&self, failure: ReadFailure) -> Result<Contents, ReadFailure> {
-        self.call.untold.store(true, Ordering::SeqCst);
-        Err(failure)
+    /// The realm and the path that a specifier means.
+    async fn locate(
+        &self,
+        specifier: &str,
+        referrer: &str,
+    ) -> Result<Result<(Arc<Mounted>, LocalPath), ReadFailure>, ReadTrouble> {
+        let missed = |url: String, place, failure| {
+            self.call.missed(Elsewhere { url, place });
+            Ok(Err(failure))
+        };
+        let Some((url, everywhere)) = self.join(specifier, referrer) else {
+            return missed(specifier.to_owned(), None, ReadFailure::Outside);
+        };
+        if !everywhere {
+            self.call.bound.store(true, Ordering::SeqCst);
+        }
+        if let Some(path) = self.realm.url.local(&url) {
+            return Ok(Ok((Arc::clone(&self.realm), path)));
+        }
+        if url.starts_with(self.realm.url.as_str()) {
+            return Ok(Err(ReadFailure::NotFound));
+        }
+        let Some((realm, rest)) = self.reader.0.registry.find(&url) else {
+            return missed(url, None, ReadFailure::Outside);
+        };
+        let Ok(path) = LocalPath::decode(rest) else {
+            return Ok(Err(ReadFailure::NotFound));
+        };
+        if !mutant!("foreign-not-asked-when-read") {
+            let fresh = self.reader.ensure_fresh(&realm, Asked::now()).await;
+            fresh.map_err(trouble)?;
+        }
+        // Sampled before it is asked for: a change of rights is a change of the whole realm.
+        let applied = realm.tracker.applied();
+        let public = self.reader.is_public(&realm).await.map_err(trouble)?;
+        if !public && !mutant!("guests-read-private-realms") {
+            let place = Some((realm.id, path, applied));
+            return missed(url, place, ReadFailure::Forbidden);
+        }
+        Ok(Ok((realm, path)))
     }
 
     /// The absolute URL that a specifier means, and whether it means the same file of whatever realm asks.
@@ -124,19 +180,12 @@ impl CallFiles {
             realm: realm.id,
             path: path.clone(),
             found: None,
+            kind: ReadKind::File,
         });
         for _ in 0..TRIES {
             let (resolved, _) = self.reader.resolve(realm, &path).await.map_err(trouble)?;
             let resolution = &resolved.resolution;
-            let file = resolution
-                .file
-                .as_ref()
-                .map(|file| (file.path.clone(), file.blob));
-            let found = Found {
-                read_at: resolution.read_at,
-                file,
-                stamp: resolved.stamp.clone(),
-            };
+            let found = resolved.found();
             if found.file.is_some() || !mutant!("absent-read-not-recorded") {
                 self.call.found(place, found);
             }
@@ -154,12 +203,7 @@ impl CallFiles {
             let Some(bytes) = bytes.map_err(trouble)? else {
                 continue;
             };
-            let own = Arc::ptr_eq(realm, &self.realm);
-            let url = if own {
-                guest_url(&file.path)
-            } else {
-                realm.url.join(&file.path)
-            };
+            let url = self.seen_url(realm, &file.path);
             let media_type = media_type(file.path.as_str()).to_owned();
             return Ok(Ok(Contents {
                 url,
@@ -168,10 +212,100 @@ impl CallFiles {
                 bytes,
             }));
         }
-        Err(ReadTrouble(format!(
-            "{path} changes faster than it can be read"
-        )))
+        Err(changes_too_fast(&path))
     }
+
+    async fn load_local(
+        &self,
+        realm: &Arc<Mounted>,
+        path: LocalPath,
+    ) -> Result<Result<LoadedModule, LoadFailure>, ReadTrouble> {
+        // On the list before it is loaded, as any read; what it is made from joins it there.
+        let place = self.call.looking(ReadEntry {
+            realm: realm.id,
+            path: path.clone(),
+            found: None,
+            kind: ReadKind::File,
+        });
+        let asked = Asked {
+            at: BootTime::now(),
+            since: self.since,
+        };
+        for _ in 0..TRIES {
+            let loaded = match self.reader.load_module(realm, &path, asked).await {
+                Ok(loaded) => loaded,
+                // A bug of a transpiler is shown to whoever needs its output, and forgotten.
+                Err(ReadError::Call(error)) => {
+                    self.call.untold.store(true, Ordering::SeqCst);
+                    return Ok(Err(LoadFailure::Invalid(vec![broken(&error)])));
+                }
+                Err(error) => return Err(trouble(error)),
+            };
+            let stamp = loaded.found.stamp.clone();
+            self.call
+                .loaded(place, loaded.found, loaded.tag, &loaded.beneath);
+            if stamp.is_overtaken() && !mutant!("old-bytes-handed-to-a-guest") {
+                continue;
+            }
+            let Some(file) = loaded.file else {
+                return Ok(Err(LoadFailure::Unreadable(ReadFailure::NotFound)));
+            };
+            if file.size > self.reader.0.limits.max_file_bytes as u64 {
+                return Ok(Err(LoadFailure::Unreadable(ReadFailure::TooLarge)));
+            }
+            let url = self.seen_url(realm, &file.path);
+            let made = loaded.made.as_deref();
+            let (media_type, code, source_map) = match made {
+                Some(Made::Output(output)) => (
+                    output.media_type.as_str(),
+                    output.contents.clone(),
+                    output.source_map.clone(),
+                ),
+                Some(Made::Failed(failure)) => {
+                    return Ok(Err(LoadFailure::Invalid(failure.diagnostics.clone())));
+                }
+                Some(Made::AsIs) | None => {
+                    let bytes = self.reader.bytes(realm, file.blob).await;
+                    let Some(bytes) = bytes.map_err(trouble)? else {
+                        continue;
+                    };
+                    (media_type(file.path.as_str()), bytes, None)
+                }
+            };
+            let media_type = match media_type {
+                "text/javascript" => "text/javascript",
+                "application/json" => "application/json",
+                other => {
+                    let why = format!("{} is served as {other}, which is no module", file.path);
+                    let diagnostic = Diagnostic {
+                        path: Some(file.path.to_string()),
+                        ..Diagnostic::error(&why, "not-a-module")
+                    };
+                    return Ok(Err(LoadFailure::Invalid(vec![diagnostic])));
+                }
+            };
+            return Ok(Ok(LoadedModule {
+                url,
+                media_type,
+                code,
+                source_map,
+            }));
+        }
+        Err(changes_too_fast(&path))
+    }
+
+    /// The URL of a file, as the guest sees it.
+    fn seen_url(&self, realm: &Arc<Mounted>, path: &LocalPath) -> String {
+        if Arc::ptr_eq(realm, &self.realm) {
+            guest_url(path)
+        } else {
+            realm.url.join(path)
+        }
+    }
+}
+
+fn changes_too_fast(path: &LocalPath) -> ReadTrouble {
+    ReadTrouble(format!("{path} changes faster than it can be read"))
 }
 
 fn trouble(error: ReadError) -> ReadTrouble {

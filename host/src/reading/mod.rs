@@ -12,6 +12,7 @@ mod derive;
 mod fresh;
 mod guest_files;
 mod module;
+mod rendering;
 mod resolve;
 mod stored;
 
@@ -42,6 +43,7 @@ pub use self::beside::{Piece, Reply};
 pub use self::derive::{Artifact, Failure, Made};
 pub use self::fresh::Served;
 pub use self::module::Module;
+pub use self::rendering::{Defined, DocumentOutcome, Examined, ReadOf, Rendered};
 pub use self::resolve::Resolution;
 
 /// Bounds of a read.
@@ -92,7 +94,9 @@ struct Inner {
     settings: ByteCache<BlobHash, resolve::Settings>,
     stored: ByteCache<BlobHash, StoredSet>,
     modules: ByteCache<LocalPath, ModuleEntry>,
+    prerender_modules: ByteCache<LocalPath, ModuleEntry>,
     module_flights: Flights<DeriveKey, Result<Derived, Interruption>>,
+    document_flights: Flights<DeriveKey, Result<Derived<DocumentOutcome>, Interruption>>,
     tasks: TaskTracker,
     storing: Arc<Semaphore>,
     /// A turn for each look-up of a request that may still be turned away. Connections are left for calls that have been
@@ -252,8 +256,10 @@ impl Reader {
             blob_flights: Flights::new(runtime.clone()),
             settings: ByteCache::new(bytes / 20),
             stored: ByteCache::new(bytes / 20),
-            modules: ByteCache::new(bytes * 2 / 5),
-            module_flights: Flights::new(runtime),
+            modules: ByteCache::new(bytes * 3 / 10),
+            prerender_modules: ByteCache::new(bytes / 10),
+            module_flights: Flights::new(runtime.clone()),
+            document_flights: Flights::new(runtime),
             tasks: TaskTracker::new(),
             lookups: Semaphore::new(parts.limits.lookups.max(1)),
             storing: Arc::new(Semaphore::new(derivations::STORING)),
@@ -293,7 +299,7 @@ impl Reader {
 
     /// Bytes and entries per cache.
     #[must_use]
-    pub fn cache_sizes(&self) -> [(&'static str, (u64, usize)); 6] {
+    pub fn cache_sizes(&self) -> [(&'static str, (u64, usize)); 7] {
         let inner = &self.0;
         [
             ("permissions", inner.access.size()),
@@ -302,6 +308,7 @@ impl Reader {
             ("settings", inner.settings.size()),
             ("derivations", inner.stored.size()),
             ("modules", inner.modules.size()),
+            ("prerender-modules", inner.prerender_modules.size()),
         ]
     }
 

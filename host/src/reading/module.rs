@@ -1,13 +1,16 @@
 use std::sync::{Arc, LazyLock};
 
-use super::derive::{DeriveKey, Derived};
+use futures_util::future::BoxFuture;
+
+use super::derive::{Derived, Wanted};
 use super::resolve::Resolved;
 use super::stored::said;
 use super::{Asked, Failure, Interruption, Made, Origin, Prepared, Read, ReadError, Reader};
-use crate::cache::Weigh;
+use crate::cache::{ByteCache, Weigh};
 use crate::changes::Freshness;
 use crate::database::FileRow;
-use crate::realm::{BlobHash, Generation, LocalPath, RealmSettings, SETTINGS_FILE};
+use crate::plugins::{Found, ReadEntry, Work};
+use crate::realm::{BlobHash, Generation, LocalPath, RealmSettings};
 use crate::registry::Mounted;
 
 /// What a path is served as.
@@ -21,6 +24,30 @@ pub struct Module {
     pub settings: Arc<RealmSettings>,
     /// Headers for the file as it is stored.
     pub prepared: Prepared,
+}
+
+/// A path, and what its file is made to where something takes it.
+struct Looked {
+    resolved: Arc<Resolved>,
+    derived: Option<(FileRow, Derived)>,
+    /// What had been applied when it was asked for.
+    applied: Generation,
+    /// How the path was looked up.
+    origin: Origin,
+}
+
+/// A module for a prerenderer.
+pub(super) struct Loaded {
+    /// Its file; none: there is none.
+    pub(super) file: Option<FileRow>,
+    /// What its path meant, with the floors of all that it is made from.
+    pub(super) found: Found,
+    /// Names what it is made from.
+    pub(super) tag: Arc<str>,
+    /// What plugins made of it; none: none takes it.
+    pub(super) made: Option<Arc<Made>>,
+    /// What was read to make it.
+    pub(super) beneath: Arc<[ReadEntry]>,
 }
 
 /// How often a look and a cached output of different generations are looked at again.
@@ -47,7 +74,9 @@ impl Weigh for ModuleEntry {
             Made::Failed(Failure { diagnostics, .. }) => said(diagnostics),
             Made::AsIs => 0,
         };
-        size_of::<Self>() + self.derived.stamp.weight() + made + 256
+        let reads = self.derived.reads.iter();
+        let reads: usize = reads.map(|read| 160 + read.path.as_str().len()).sum();
+        size_of::<Self>() + self.derived.stamp.weight() + reads + made + 256
     }
 }
 
@@ -77,6 +106,70 @@ impl Reader {
         path: &LocalPath,
         asked: Asked,
     ) -> Result<Read<Module>, ReadError> {
+        let Looked {
+            resolved,
+            derived,
+            applied,
+            origin,
+        } = self.look_at(realm, path, Work::Transpile, asked).await?;
+        Ok(match derived {
+            Some((file, derived)) => answer(file, &resolved, derived, applied, origin),
+            None => as_is(&resolved, applied, origin),
+        })
+    }
+
+    /// The module that a path means to a prerenderer, and what it is made from.
+    pub(super) fn load_module<'a>(
+        &'a self,
+        realm: &'a Arc<Mounted>,
+        path: &'a LocalPath,
+        asked: Asked,
+    ) -> BoxFuture<'a, Result<Loaded, ReadError>> {
+        // Boxed: what was read for one derivation may be another.
+        Box::pin(self.load_module_now(realm, path, asked))
+    }
+
+    async fn load_module_now(
+        &self,
+        realm: &Arc<Mounted>,
+        path: &LocalPath,
+        asked: Asked,
+    ) -> Result<Loaded, ReadError> {
+        let work = Work::TranspileForPrerender;
+        let looked = self.look_at(realm, path, work, asked).await?;
+        let mut found = looked.resolved.found();
+        let Some((file, derived)) = looked.derived else {
+            let file = looked.resolved.resolution.file.clone();
+            let tag = file
+                .as_ref()
+                .map_or_else(String::new, |file| file.blob.short());
+            return Ok(Loaded {
+                file,
+                found,
+                tag: tag.into(),
+                made: None,
+                beneath: Arc::default(),
+            });
+        };
+        found.stamp.add(&derived.stamp);
+        found.read_at = found.read_at.max(derived.read_at);
+        Ok(Loaded {
+            file: Some(file),
+            found,
+            tag: derived.tag,
+            made: Some(derived.made),
+            beneath: derived.reads,
+        })
+    }
+
+    /// Looks at a path, and at what its file is made to.
+    async fn look_at(
+        &self,
+        realm: &Arc<Mounted>,
+        path: &LocalPath,
+        work: Work,
+        asked: Asked,
+    ) -> Result<Looked, ReadError> {
         // Sampled before anything is looked up: what is answered is no older than this.
         let applied = realm.tracker.applied();
         let (mut restarts, mut disagreements, mut spared) = (0, 0, false);
@@ -87,16 +180,24 @@ impl Reader {
             } else {
                 applied
             };
-            let Some(file) = resolved.resolution.file.clone() else {
-                return Ok(as_is(&resolved, applied, looked));
+            let file = resolved.resolution.file.clone();
+            let Some(file) = file.filter(|file| self.0.plugins.takes(&file.path)) else {
+                return Ok(Looked {
+                    resolved,
+                    derived: None,
+                    applied,
+                    origin: looked,
+                });
             };
-            if !self.0.plugins.takes(&file.path) {
-                return Ok(as_is(&resolved, applied, looked));
-            }
             let settings_hash = resolved.resolution.settings_hash;
-            if let Some(derived) = self.known_module(realm, &file, settings_hash, asked) {
+            if let Some(derived) = self.known_module(realm, work, &file, settings_hash, asked) {
                 if self.agree(realm, &resolved, &derived, applied).await? {
-                    return Ok(answer(file, &resolved, derived, applied, looked));
+                    return Ok(Looked {
+                        resolved,
+                        derived: Some((file, derived)),
+                        applied,
+                        origin: looked,
+                    });
                 }
                 disagreements += 1;
                 if disagreements > DISAGREEMENTS {
@@ -104,30 +205,18 @@ impl Reader {
                 }
                 continue;
             }
-            let marks = [
-                realm.floors.mark(file.path.as_str()),
-                realm.floors.mark(SETTINGS_FILE),
-            ];
-            let key = DeriveKey {
-                realm: realm.id,
-                path: file.path.clone(),
-                input: file.blob,
-                settings: settings_hash,
-                periods: if mutant!("module-joined-in-any-period") {
-                    Default::default()
-                } else {
-                    [marks[0].period(), marks[1].period()]
-                },
+            let wanted = Wanted {
+                realm: Arc::clone(realm),
+                file: file.clone(),
+                resolved: Arc::clone(&resolved),
+                work,
+                since: asked.since,
             };
-            let (own, wanted, by, found) = (
-                self.clone(),
-                Arc::clone(realm),
-                Arc::clone(&resolved),
-                file.clone(),
-            );
-            let mut waiter = self.0.module_flights.join(key, |flight| {
-                own.derive(wanted, found, by, flight, asked.since)
-            });
+            let own = self.clone();
+            let mut waiter = self
+                .0
+                .module_flights
+                .join(wanted.key(), |flight| own.derive(wanted, flight));
             if spared {
                 waiter.spare();
             }
@@ -135,13 +224,12 @@ impl Reader {
                 // What others started is good enough if it is no older than this request, or still true.
                 Ok(derived) if derived.read_at >= applied || derived.stamp.is_current() => {
                     if self.agree(realm, &resolved, &derived, applied).await? {
-                        return Ok(answer(
-                            file,
-                            &resolved,
-                            derived,
+                        return Ok(Looked {
+                            resolved,
+                            derived: Some((file, derived)),
                             applied,
-                            Origin::Derivation,
-                        ));
+                            origin: Origin::Derivation,
+                        });
                     }
                     restarts += 1;
                 }
@@ -153,6 +241,13 @@ impl Reader {
             if restarts > self.0.limits.restarts {
                 return Err(ReadError::Overtaken(restarts));
             }
+        }
+    }
+
+    fn modules(&self, work: Work) -> &ByteCache<LocalPath, ModuleEntry> {
+        match work {
+            Work::TranspileForPrerender => &self.0.prerender_modules,
+            _ => &self.0.modules,
         }
     }
 
@@ -179,11 +274,12 @@ impl Reader {
     fn known_module(
         &self,
         realm: &Mounted,
+        work: Work,
         file: &FileRow,
         settings: Option<BlobHash>,
         asked: Asked,
     ) -> Option<Derived> {
-        let entry = self.0.modules.get(realm.id, &file.path)?;
+        let entry = self.modules(work).get(realm.id, &file.path)?;
         let derived = &entry.derived;
         let lease = self.0.limits.lease;
         let leased =
@@ -205,6 +301,7 @@ impl Reader {
     pub(crate) fn keep_module(
         &self,
         realm: &Mounted,
+        work: Work,
         file: &FileRow,
         settings: Option<BlobHash>,
         derived: &Derived,
@@ -214,7 +311,8 @@ impl Reader {
             input: file.blob,
             settings,
         };
-        self.0.modules.insert(realm.id, file.path.clone(), entry);
+        self.modules(work)
+            .insert(realm.id, file.path.clone(), entry);
     }
 }
 

@@ -7,6 +7,7 @@ use tracing::warn;
 use super::{Origin, Prepared, ReadError, Reader};
 use crate::cache::{Stamp, Weigh};
 use crate::database::{DatabaseError, FileRow, bounded};
+use crate::plugins::Found;
 use crate::realm::{BlobHash, Generation, LocalPath, RealmId, RealmSettings, SETTINGS_FILE};
 use crate::registry::Mounted;
 
@@ -29,6 +30,19 @@ pub(crate) struct Resolved {
     pub(crate) resolution: Resolution,
     pub(crate) stamp: Stamp,
     pub(crate) prepared: Prepared,
+}
+
+impl Resolved {
+    /// What it is as a read of a call.
+    pub(crate) fn found(&self) -> Found {
+        let resolution = &self.resolution;
+        let file = resolution.file.as_ref();
+        Found {
+            read_at: resolution.read_at,
+            file: file.map(|file| (file.path.clone(), file.blob)),
+            stamp: self.stamp.clone(),
+        }
+    }
 }
 
 /// What prepared headers take, at most about.

@@ -8,8 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::cache::Weigh;
 use crate::database::Part;
-use crate::plugins::{Asset, Diagnostic, Outcome, Output, ReadEntry, Stage, WIT_VERSION};
+use crate::plugins::{
+    Asset, Definition, Diagnostic, Outcome, Output, ReadEntry, ReadKind, Rendering, Rendition,
+    Stage, WIT_VERSION, Work,
+};
 use crate::realm::{BlobHash, RealmId};
+use crate::runtime;
 
 /// One read of a stored derivation: relative to the asking realm, unless it was of another one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +25,9 @@ pub(crate) struct StoredRead {
     pub(crate) path: String,
     /// What it meant: canonical path and hash; none: nothing.
     pub(crate) found: Option<(String, String)>,
+    /// Of a module: what names its output and all that it was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) made: Option<String>,
 }
 
 /// An outcome without its bytes.
@@ -33,6 +40,17 @@ enum Summary {
     },
     Invalid {
         diagnostics: Vec<Diagnostic>,
+    },
+    Rendition {
+        /// Format and type of each part, in order.
+        renderings: Vec<(String, String)>,
+        title: Option<String>,
+        search_document: String,
+        types: Vec<String>,
+        diagnostics: Vec<Diagnostic>,
+    },
+    Definitions {
+        definitions: Vec<Definition>,
     },
     Unreadable {
         specifier: String,
@@ -99,6 +117,14 @@ pub(crate) fn weight(outcome: &Outcome) -> usize {
                 + assets.chain(imports).sum::<usize>()
                 + said(&output.diagnostics)
         }
+        Outcome::Rendition(rendition) => {
+            let renderings = rendition.renderings.iter();
+            let renderings = renderings.map(|one| one.contents.len() + one.as_type.len() + 64);
+            renderings.sum::<usize>()
+                + rendition.search_document.len()
+                + said(&rendition.diagnostics)
+        }
+        Outcome::Definitions(all) => all.iter().map(|one| one.schema.len() + 128).sum(),
         Outcome::Invalid(diagnostics) => said(diagnostics),
         Outcome::Unreadable { specifier, reason } => specifier.len() + reason.len(),
         Outcome::Declined => 0,
@@ -119,7 +145,7 @@ pub(crate) fn said(diagnostics: &[Diagnostic]) -> usize {
 pub(crate) fn key(
     input: BlobHash,
     path: &str,
-    purpose: &str,
+    work: Work,
     stage: &Stage,
     imports: &BTreeMap<String, String>,
 ) -> BlobHash {
@@ -132,6 +158,13 @@ pub(crate) fn key(
         ""
     } else {
         path
+    };
+    // What the host itself gives to modules is not in any read set.
+    let purpose = match work {
+        Work::Transpile => "browser".to_owned(),
+        Work::TranspileForPrerender => "prerender".to_owned(),
+        Work::Render => format!("render {}", runtime::version()),
+        Work::Define => format!("define {}", runtime::version()),
     };
     let mut hasher = blake3::Hasher::new_derive_key("realm derivation 1");
     for part in [
@@ -157,6 +190,12 @@ pub(crate) fn reads(
 ) -> Option<Vec<StoredRead>> {
     let mut all = Vec::with_capacity(reads.len());
     for read in reads {
+        let made = match &read.kind {
+            ReadKind::File => None,
+            ReadKind::Module(_) if mutant!("module-not-read-as-what-it-is-made-to") => None,
+            ReadKind::Module(tag) => Some(tag.to_string()),
+            ReadKind::Around => continue,
+        };
         let Some(found) = read.found.as_ref() else {
             if mutant!("absent-read-not-recorded") {
                 continue;
@@ -176,9 +215,10 @@ pub(crate) fn reads(
             realm,
             path: read.path.to_string(),
             found,
+            made,
         });
     }
-    all.sort_by(|a, b| (&a.realm, &a.path).cmp(&(&b.realm, &b.path)));
+    all.sort_by(|a, b| (&a.realm, &a.path, &a.made).cmp(&(&b.realm, &b.path, &b.made)));
     all.dedup();
     Some(all)
 }
@@ -217,6 +257,27 @@ pub(crate) fn write(outcome: &Outcome, media_type: &str) -> (String, Vec<Part>) 
                 parts,
             )
         }
+        Outcome::Rendition(rendition) => {
+            let renderings = rendition.renderings.iter();
+            let names = |one: &Rendering| (one.format.clone(), one.as_type.clone());
+            let summary = Summary::Rendition {
+                renderings: renderings.clone().map(names).collect(),
+                title: rendition.title.clone(),
+                search_document: rendition.search_document.clone(),
+                types: rendition.types.clone(),
+                diagnostics: rendition.diagnostics.clone(),
+            };
+            let parts = renderings.enumerate();
+            let parts =
+                parts.map(|(number, one)| part(&number.to_string(), media_type, &one.contents));
+            (summary, parts.collect())
+        }
+        Outcome::Definitions(definitions) => (
+            Summary::Definitions {
+                definitions: definitions.clone(),
+            },
+            Vec::new(),
+        ),
         Outcome::Invalid(diagnostics) => (
             Summary::Invalid {
                 diagnostics: diagnostics.clone(),
@@ -266,6 +327,34 @@ pub(crate) fn read(summary: &str, parts: Vec<Part>) -> Option<Outcome> {
             }
             complete.then_some(Outcome::Output(output))?
         }
+        Summary::Rendition {
+            renderings,
+            title,
+            search_document,
+            types,
+            diagnostics,
+        } => {
+            let mut bytes: BTreeMap<String, Vec<u8>> = parts
+                .into_iter()
+                .map(|part| (part.part, part.bytes))
+                .collect();
+            let rendering = |(number, (format, as_type)): (usize, (String, String))| {
+                Some(Rendering {
+                    format,
+                    as_type,
+                    contents: bytes.remove(&number.to_string())?.into(),
+                })
+            };
+            let renderings = renderings.into_iter().enumerate().map(rendering);
+            Outcome::Rendition(Rendition {
+                renderings: renderings.collect::<Option<_>>()?,
+                title,
+                search_document,
+                types,
+                diagnostics,
+            })
+        }
+        Summary::Definitions { definitions } => Outcome::Definitions(definitions),
         Summary::Invalid { diagnostics } => Outcome::Invalid(diagnostics),
         Summary::Unreadable { specifier, reason } => Outcome::Unreadable { specifier, reason },
         Summary::Declined => Outcome::Declined,

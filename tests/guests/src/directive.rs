@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Every directive, with its arguments.
-pub const DIRECTIVES: [&str; 17] = [
+pub const DIRECTIVES: [&str; 18] = [
     "spin",
     "allocate",
     "recurse",
@@ -12,6 +12,7 @@ pub const DIRECTIVES: [&str; 17] = [
     "panic <message>",
     "state",
     "read <specifier> [<specifier>…]",
+    "load <specifier> [<specifier>…]",
     "spin-if <specifier> <text>",
     "spin-after-read <specifier>",
     "sleep <ms>",
@@ -42,6 +43,8 @@ pub enum Directive<'a> {
     State,
     /// Reads each file; gives what it found, in order.
     Read(Vec<&'a str>),
+    /// Loads each module; gives what it found, in order. Documents only.
+    Load(Vec<&'a str>),
     /// Reads the file; loops for ever if it contains the text, else gives its contents.
     SpinIf(&'a str, &'a str),
     /// Reads the file, then loops for ever.
@@ -92,6 +95,7 @@ impl<'a> Directive<'a> {
             "panic" => Self::Panic(rest),
             "state" => Self::State,
             "read" => Self::Read(needed("a specifier")?.split_whitespace().collect()),
+            "load" => Self::Load(needed("a specifier")?.split_whitespace().collect()),
             "spin-if" => {
                 let (specifier, text) = needed("a specifier")?
                     .split_once(' ')

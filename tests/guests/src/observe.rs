@@ -63,7 +63,7 @@ fn text(file: &File) -> String {
 }
 
 /// As the WIT writes it.
-fn name(error: ReadError) -> &'static str {
+pub(crate) fn name(error: ReadError) -> &'static str {
     match error {
         ReadError::NotFound => "not-found",
         ReadError::Forbidden => "forbidden",

@@ -1,0 +1,21 @@
+//! Documents as prerenderers make them: what is read for them, when they are made again, and that they wait for their
+//! modules without keeping anybody from anything.
+
+mod nested;
+mod reads;
+
+use realm_tests::{Host, ORIGIN};
+use serde_json::Value;
+
+/// A document of `/r/` as it is rendered now.
+async fn rendered(host: &Host, path: &str) -> Value {
+    let answer = host.admin(&format!("/_rendered?{ORIGIN}{path}")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    serde_json::from_str(&answer.text()).expect("JSON")
+}
+
+/// Its HTML.
+fn html(rendered: &Value) -> &str {
+    let html = rendered["outcome"]["renderings"][0][2].as_str();
+    html.unwrap_or_else(|| panic!("no rendition: {rendered}"))
+}
