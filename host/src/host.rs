@@ -18,6 +18,7 @@ use crate::changes::{Announcer, Hub, keep_lease, listen, require_delivery};
 use crate::config::{AuthMode, Config, ConfigError};
 use crate::database::{ConnectOptions, Database};
 use crate::http::{self, App, Stop};
+use crate::index::{self, IndexLimits, Worker};
 use crate::lifecycle::{Lifecycle, WriteLimits, keep_collecting};
 use crate::plugins::{Calls, EngineOptions, Plugin, PluginEngine, Plugins};
 use crate::reading::{Parts, ReadLimits, Reader};
@@ -203,8 +204,13 @@ pub async fn run(
         tokio::spawn(http::serve_admin(listener, app.clone(), metrics, stop))
     });
     let public_socket = tokio::spawn(http::serve_public(public, app, stop.clone()));
+    let worker = config.roles.work.then(|| work(&config, &core, &reader));
     ready(admin_url.as_deref(), &public_url, &mounted);
     stop.cancelled().await;
+    // First of all: others go on with its jobs while requests finish here.
+    if let Some(worker) = worker {
+        worker.stop().await;
+    }
     info!("stopping: no new connections, requests may finish");
     let _ = public_socket.await;
     calls.stop();
@@ -317,6 +323,21 @@ fn read_limits(config: &Config) -> ReadLimits {
         open: config.auth.mode == AuthMode::None,
         lookups: (config.database_connections as usize).saturating_sub(KEPT_CONNECTIONS),
     }
+}
+
+fn work(config: &Config, core: &Core, reader: &Reader) -> Worker {
+    Worker::start(index::Parts {
+        database: core.database.clone(),
+        hub: Arc::clone(&core.hub),
+        registry: Arc::clone(&core.registry),
+        reader: reader.clone(),
+        limits: IndexLimits {
+            concurrency: config.index_concurrency,
+            lease: config.job_lease,
+            pause: config.job_pause,
+            database_timeout: config.database_timeout,
+        },
+    })
 }
 
 /// Connections that look-ups leave to writers and to calls that have been admitted.

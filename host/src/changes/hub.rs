@@ -7,8 +7,11 @@ use parking_lot::RwLock;
 use tracing::warn;
 
 use super::feed::{Commit, commits};
-use super::{Announcer, BootTime, Freshness, Payload, Tracker};
-use crate::database::{Changes, Database, DatabaseError, Generations, bounded};
+use super::{
+    Announcement, Announcer, BootTime, Freshness, INDEX_UPDATED, JOBS, JOBS_FINISHED, Payload,
+    Tracker,
+};
+use crate::database::{Changes, Database, DatabaseError, Generations, Lane, bounded};
 use crate::realm::{Generation, LocalPath, RealmId, RealmUrl};
 
 /// What a subscriber has to forget.
@@ -32,6 +35,12 @@ pub trait Subscriber: Send + Sync {
 
     /// A statement sent at `sent` found the registry at this generation.
     fn registry_seen(&self, _generation: Generation, _sent: BootTime) {}
+
+    /// There may be jobs to do.
+    fn jobs_wanted(&self) {}
+
+    /// What the index has of the realm at this URL has changed; none: of any, for nobody could say so for a while.
+    fn index_updated(&self, _url: Option<&str>) {}
 }
 
 /// Applies changes: in order, without a gap, each before `applied` says so.
@@ -158,6 +167,53 @@ impl Hub {
         for subscriber in self.subscribers.read().iter() {
             subscriber.registry_changed();
         }
+    }
+
+    pub(super) fn tell_jobs(&self) {
+        for subscriber in self.subscribers.read().iter() {
+            subscriber.jobs_wanted();
+        }
+    }
+
+    pub(super) fn tell_index_updated(&self, url: Option<&str>) {
+        for subscriber in self.subscribers.read().iter() {
+            subscriber.index_updated(url);
+        }
+    }
+
+    /// Says that jobs of a lane are wished for, here and elsewhere. The wishes are committed: whoever misses this finds them.
+    pub fn want_jobs(&self, lane: Lane, realms: &[RealmId]) {
+        if realms.is_empty() || mutant!("jobs-not-announced") {
+            return;
+        }
+        self.tell_jobs();
+        self.announce_jobs(JOBS, lane, realms);
+    }
+
+    /// Says that a job is done.
+    pub fn job_finished(&self, lane: Lane, realm: RealmId) {
+        self.announce_jobs(JOBS_FINISHED, lane, &[realm]);
+    }
+
+    /// Says that what the index has of a realm has changed, here and elsewhere.
+    pub fn index_updated(&self, url: &RealmUrl) {
+        self.tell_index_updated(Some(url.as_str()));
+        if mutant!("index-update-not-announced") {
+            return;
+        }
+        self.announcer.announce(vec![Announcement {
+            channel: INDEX_UPDATED,
+            payload: url.to_string(),
+        }]);
+    }
+
+    fn announce_jobs(&self, channel: &'static str, lane: Lane, realms: &[RealmId]) {
+        let announcement = |realm: &RealmId| Announcement {
+            channel,
+            payload: format!("{}:{}", lane.as_str(), realm.0),
+        };
+        self.announcer
+            .announce(realms.iter().map(announcement).collect());
     }
 
     pub(super) fn registry_seen(&self, generation: Generation, sent: BootTime) {

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::{FILE_CHANGES, Hub, REGISTRY, Tracker};
+use super::{FILE_CHANGES, Hub, INDEX_UPDATED, JOBS, REGISTRY, Tracker};
 use crate::database::{Database, DatabaseError, is_queue_full, postgres_options};
 use crate::realm::RealmId;
 
@@ -171,6 +171,8 @@ impl Listener {
             }
         }
         self.hub.tell_registry();
+        self.hub.tell_jobs();
+        self.hub.tell_index_updated(None);
         true
     }
 
@@ -191,7 +193,7 @@ impl Listener {
         // Otherwise it would reconnect by itself and never tell of the gap.
         listener.eager_reconnect(false);
         listener
-            .listen_all([FILE_CHANGES, REGISTRY, &self.ping])
+            .listen_all([FILE_CHANGES, REGISTRY, JOBS, INDEX_UPDATED, &self.ping])
             .await?;
         let (sender, notifications) = mpsc::channel(BUFFER);
         let first = Instant::now();
@@ -243,24 +245,30 @@ impl Listener {
     /// Obeys a notification and all that have come with it, then reads the log once for each realm that they named.
     fn obey(&self, first: PgNotification, more: &mut mpsc::Receiver<PgNotification>) {
         let mut behind: HashMap<RealmId, Arc<Tracker>> = HashMap::new();
-        let mut registry = false;
+        let (mut registry, mut jobs) = (false, false);
         let mut next = Some(first);
         while let Some(notification) = next {
+            let own = self.hub.announcer.is_own(notification.process_id());
             match notification.channel() {
-                FILE_CHANGES
-                    if self.hub.announcer.is_own(notification.process_id())
-                        && !mutant!("own-announcement-obeyed") => {}
+                FILE_CHANGES if own && !mutant!("own-announcement-obeyed") => {}
                 FILE_CHANGES => {
                     let tracker = self.hub.notice(notification.payload().as_bytes());
                     behind.extend(tracker.map(|tracker| (tracker.realm, tracker)));
                 }
                 REGISTRY => registry = true,
+                JOBS => jobs |= !own,
+                INDEX_UPDATED if !own => {
+                    self.hub.tell_index_updated(Some(notification.payload()));
+                }
                 _ => {}
             }
             next = more.try_recv().ok();
         }
         if registry {
             self.hub.tell_registry();
+        }
+        if jobs {
+            self.hub.tell_jobs();
         }
         if mutant!("log-not-read-after-a-payload") {
             return;

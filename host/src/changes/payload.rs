@@ -5,6 +5,13 @@ pub const FILE_CHANGES: &str = "realm_file_changes";
 /// The channel of registry changes.
 pub const REGISTRY: &str = "realm_registry";
 
+/// The channel of wishes for jobs, `<lane>:<realm's number>`: something may be to do.
+pub const JOBS: &str = "jobs";
+/// The channel of jobs that are done, named alike.
+pub const JOBS_FINISHED: &str = "jobs_finished";
+/// The channel of realms whose index has changed, by URL.
+pub const INDEX_UPDATED: &str = "realm_index_updated";
+
 /// The most bytes that Postgres takes as a payload.
 pub const MAX_PAYLOAD_BYTES: usize = 7_999;
 /// A commit that changes more paths than this is announced as the whole realm.

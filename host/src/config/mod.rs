@@ -171,6 +171,12 @@ pub struct Config {
     pub collect_every: Duration,
     /// How long a blob is kept after nothing refers to it any more.
     pub collect_after: Duration,
+    /// Documents rendered for the index at one time.
+    pub index_concurrency: usize,
+    /// How long a worker that says nothing more keeps its jobs.
+    pub job_lease: Duration,
+    /// Longest pause before what has failed is tried again.
+    pub job_pause: Duration,
     /// Bounds of a guest call.
     pub limits: CallLimits,
 }
@@ -233,6 +239,7 @@ impl Config {
         }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let concurrency: usize = raw.number("plugin-concurrency")?;
+        let index_concurrency: usize = raw.number("index-concurrency")?;
         let config = Self {
             data_dir: PathBuf::from(&raw.0["data-dir"].text),
             database_url: raw.text("database-url").map(str::to_owned),
@@ -270,6 +277,13 @@ impl Config {
             roles: roles(raw)?,
             collect_every: raw.duration("collect-every")?,
             collect_after: raw.duration("collect-after")?,
+            index_concurrency: if index_concurrency == 0 {
+                cores
+            } else {
+                index_concurrency
+            },
+            job_lease: raw.duration("job-lease")?,
+            job_pause: raw.duration("job-pause")?,
             limits: CallLimits {
                 memory: raw.bytes("plugin-memory")?,
                 deadline: raw.duration("plugin-deadline")?,

@@ -113,7 +113,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "role",
         "serve,work",
-        "what this replica does: `serve` answers requests, `work` collects what nothing refers to any more (there is nothing to index yet)",
+        "what this replica does: `serve` answers requests, `work` indexes and renders documents, and collects what nothing refers to any more",
     ),
     setting(
         "auth",
@@ -264,6 +264,21 @@ pub const SETTINGS: &[Setting] = &[
         "collect-after",
         "1h",
         "how long the bytes of a file are kept after nothing refers to them any more; longer than `lease`, `stale-limit` and the longer of `plugin-deadline` and `plugin-render-deadline` together, or a replica could still come for them",
+    ),
+    setting(
+        "index-concurrency",
+        "0",
+        "documents that a replica with the role `work` renders at one time for the index; 0: as many as there are cores",
+    ),
+    setting(
+        "job-lease",
+        "30s",
+        "how long a worker that says nothing more keeps its jobs: so long the realms of one that was killed wait for another; jobs that nobody has announced are looked for every third of it",
+    ),
+    setting(
+        "job-pause",
+        "1m",
+        "longest pause before a job or a document that has failed for reasons that pass is tried again; the first is 100ms, each further one twice as long",
     ),
     setting(
         "log",

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::jobs::{Lane, URGENT, WISH_AGAIN};
+use super::replicas::POSTGRES_NOW;
 use super::{Database, DatabaseError, Transaction, WriteTarget, answered, now, on, within};
 use crate::realm::{Generation, LocalPath, RealmId};
 
@@ -83,7 +85,8 @@ impl Database {
 }
 
 impl Transaction {
-    /// Adds one to the realm's generation and logs what changed (`None`: the whole realm); the new generation.
+    /// Adds one to the realm's generation and logs what changed (`None`: the whole realm), and wishes for it to be indexed; the
+    /// new generation.
     ///
     /// # Errors
     /// When the database is away.
@@ -99,10 +102,12 @@ impl Transaction {
         let bump = "UPDATE realms SET generation = generation + 1, updated_at = $2 WHERE id = $1 RETURNING generation";
         // Where the dialect has it, one statement for all of it.
         if let Self::Postgres(transaction, limit) = self {
+            let now = POSTGRES_NOW;
             let sql = format!(
                 "WITH bumped AS ({bump}), logged AS (
                      INSERT INTO changes (realm_id, generation, path, created_at)
-                     SELECT $1, bumped.generation, path, $2 FROM bumped, unnest($3::TEXT[]) AS paths (path))
+                     SELECT $1, bumped.generation, path, $2 FROM bumped, unnest($3::TEXT[]) AS paths (path)),
+                 wished AS (INSERT INTO jobs (lane, realm_id, priority, since) SELECT 'index', $1, {URGENT}, {now} FROM bumped {WISH_AGAIN})
                  SELECT generation FROM bumped"
             );
             let query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
@@ -119,6 +124,7 @@ impl Transaction {
         for path in paths {
             within!(self, c => sqlx::query(insert).bind(target.id.0).bind(generation).bind(path).bind(target.at).execute(c).await.map(drop))?;
         }
+        self.want_job(Lane::Index, target.id, URGENT).await?;
         Ok(generation)
     }
 

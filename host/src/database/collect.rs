@@ -48,6 +48,7 @@ const MOST_BYTES: u64 = 32 << 20;
 /// `folder_files` remembers a hash, not bytes.
 const IS_USED: &str = "(EXISTS (SELECT 1 FROM files WHERE files.blob = blobs.hash)
      OR EXISTS (SELECT 1 FROM derivation_parts WHERE derivation_parts.blob = blobs.hash)
+     OR EXISTS (SELECT 1 FROM index_renderings WHERE index_renderings.blob = blobs.hash)
      OR EXISTS (SELECT 1 FROM realms WHERE realms.settings = blobs.hash))";
 
 /// Greater than every hash.

@@ -29,8 +29,8 @@ impl DatabaseError {
 }
 
 /// SQLSTATEs, or classes of them, that say that the server is going, coming, full, or read-only for the time being.
-const PASSING_STATES: [&str; 10] = [
-    "08", "53", "25006", "25P03", "40001", "40P01", "57014", "57P01", "57P02", "57P03",
+const PASSING_STATES: [&str; 11] = [
+    "08", "53", "25006", "25P03", "40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03",
 ];
 
 impl From<sqlx::Error> for DatabaseError {

@@ -4,12 +4,15 @@
 mod audit;
 mod changes;
 mod collect;
+mod current;
 mod definitions;
 mod derivations;
 mod error;
 mod facts;
 mod files;
 mod folders;
+mod index;
+mod jobs;
 mod permissions;
 mod publishing;
 mod realms;
@@ -31,12 +34,17 @@ use crate::telemetry::TRACE;
 pub use self::audit::AuditEntry;
 pub use self::changes::{ChangeRow, Changes};
 pub use self::collect::{CollectError, Collected};
+pub use self::current::{Held, Seen};
 pub use self::derivations::{DerivationRow, NewDerivation, Part};
 pub use self::error::DatabaseError;
 pub(crate) use self::error::is_queue_full;
 pub use self::facts::Facts;
 pub use self::files::{FileRow, Looked};
 pub use self::folders::FolderLock;
+pub use self::index::{
+    EntryState, Expanded, IndexState, NewEntry, NewRendering, Shown, Stored, Visit, Visits, url_key,
+};
+pub use self::jobs::{Job, JobCount, Lane, URGENT};
 pub use self::permissions::{EVERYONE, Shared, Standing};
 pub use self::publishing::{Publication, Source};
 pub use self::realms::{Generations, NewRealm, RealmKind, RealmRow, WriteTarget};

@@ -123,8 +123,13 @@ impl Transaction {
         let row: TargetColumns = within!(self, c => sqlx::query_as(flip)
             .bind(url.as_str()).bind(tree).bind(at).bind(source.id.0)
             .fetch_one(c).await)?;
+        let row = target(row);
+        if before.is_none() {
+            // A deleted realm that comes back has nothing of before.
+            self.forget_index(row.id).await?;
+        }
         self.bump_registry().await?;
-        Ok(target(row))
+        Ok(row)
     }
 
     /// The URLs of what is published from a realm, in order.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tracing::warn;
 
+use super::jobs::{Lane, URGENT};
 use super::{Database, DatabaseError, Transaction, answered, lock_key, now, on, within};
 use crate::realm::{BlobHash, Generation, RealmId, RealmUrl};
 
@@ -296,8 +297,11 @@ impl Transaction {
         let made: TargetColumns = within!(self, c => sqlx::query_as(sql)
             .bind(new.url.as_str()).bind(new.kind.as_str()).bind(new.folder).bind(tree).bind(now())
             .fetch_one(c).await)?;
+        let made = target(made);
+        // A deleted realm that comes back has nothing of before.
+        self.forget_index(made.id).await?;
         self.bump_registry().await?;
-        Ok(target(made))
+        Ok(made)
     }
 
     /// The bootstrap realm that follows `folder`.
@@ -323,8 +327,18 @@ impl Transaction {
         let free =
             "UPDATE realms SET url = 'deleted:' || id WHERE url = $1 AND deleted_at IS NOT NULL";
         within!(self, c => sqlx::query(free).bind(url.as_str()).execute(c).await.map(drop))?;
+        let old: String = within!(self, c => sqlx::query_scalar("SELECT url FROM realms WHERE id = $1").bind(realm.0).fetch_one(c).await)?;
         let sql = "UPDATE realms SET url = $2, updated_at = $3 WHERE id = $1";
         within!(self, c => sqlx::query(sql).bind(realm.0).bind(url.as_str()).bind(now()).execute(c).await.map(drop))?;
+        // What its documents were made from has other names now, and so has what others have read of it.
+        self.forget_index(realm).await?;
+        self.want_job(Lane::Index, realm, URGENT).await?;
+        for url in [RealmUrl::parse(&old).ok().as_ref(), Some(url)]
+            .into_iter()
+            .flatten()
+        {
+            self.visit_readers_within(url).await?;
+        }
         self.bump_registry().await
     }
 

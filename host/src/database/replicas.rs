@@ -22,8 +22,17 @@ pub struct ReplicaRow {
 }
 
 /// What the database's clock says, in milliseconds since 1970: replicas' own clocks may differ.
-const POSTGRES_NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::BIGINT";
+pub(super) const POSTGRES_NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::BIGINT";
 const SQLITE_NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+
+impl super::Transaction {
+    pub(super) fn clock(&self) -> &'static str {
+        match self {
+            Self::Postgres(..) => POSTGRES_NOW,
+            Self::Sqlite(_) => SQLITE_NOW,
+        }
+    }
+}
 
 impl Database {
     pub(super) fn clock(&self) -> &'static str {

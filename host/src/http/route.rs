@@ -176,6 +176,10 @@ impl App {
                     may("GET, HEAD, PATCH")?;
                     Box::pin(permissions::permissions(&ask, &parts.method, body)).await
                 }
+                "_reindex" => {
+                    may("POST")?;
+                    Box::pin(write::reindex(self, &realm)).await
+                }
                 "_readiness-check" => {
                     may("GET, HEAD")?;
                     Box::pin(readiness::check(&ask)).await

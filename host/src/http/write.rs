@@ -262,6 +262,12 @@ pub(super) async fn read_json<T: for<'de> Deserialize<'de>>(
     })
 }
 
+/// POST of `_reindex`: every file is looked at again; answered once the wish is committed.
+pub(super) async fn reindex(app: &App, realm: &Arc<Mounted>) -> Result<Response, Problem> {
+    app.0.lifecycle.reindex(realm).await?;
+    Ok(empty(StatusCode::NO_CONTENT))
+}
+
 #[derive(Debug, Deserialize)]
 struct Invalidate {
     #[serde(default)]

@@ -4,9 +4,9 @@ use tracing::warn;
 
 use super::Lifecycle;
 use crate::changes::{Announcement, FILE_CHANGES, REGISTRY, Tracker, payloads};
-use crate::database::{Changes, DatabaseError};
+use crate::database::{Changes, DatabaseError, Lane};
 use crate::definitions::{self, DEFINITIONS};
-use crate::realm::{Generation, LocalPath, RealmUrl};
+use crate::realm::{Generation, LocalPath, RealmId, RealmUrl};
 use crate::registry::Mounted;
 
 /// What a transaction did to a realm, for those who have to know.
@@ -28,13 +28,13 @@ impl Lifecycle {
     pub(super) async fn settle(
         &self,
         committed: Result<(), DatabaseError>,
-        changed: &[(&RealmUrl, What)],
+        changed: &[(&RealmUrl, RealmId, What)],
     ) -> Result<(), DatabaseError> {
         #[cfg(feature = "under-test")]
-        if let Some((url, _)) = changed.first() {
+        if let Some((url, ..)) = changed.first() {
             crate::gates::pass("settle", url.as_str()).await;
         }
-        for (url, _) in changed {
+        for (url, ..) in changed {
             if committed.is_err()
                 && let Some(tracker) = self.hub.tracked_at(url)
             {
@@ -52,16 +52,18 @@ impl Lifecycle {
     }
 
     /// Tells the others.
-    pub(super) fn tell(&self, changed: &[(&RealmUrl, What)]) {
-        let announcements = changed.iter().flat_map(|(url, what)| said(url, *what));
+    pub(super) fn tell(&self, changed: &[(&RealmUrl, RealmId, What)]) {
+        let announcements = changed.iter().flat_map(|(url, _, what)| said(url, *what));
         // A publish must not look at what this replica happens to have mounted: a peer may have the old tree in its caches.
         let silent = mutant!("cold-publisher-silent")
             && changed
                 .iter()
-                .all(|(url, _)| self.hub.tracked_at(url).is_none());
+                .all(|(url, ..)| self.hub.tracked_at(url).is_none());
         if !silent {
             self.hub.announcer.announce(announcements.collect());
         }
+        let realms: Vec<_> = changed.iter().map(|(_, realm, _)| *realm).collect();
+        self.hub.want_jobs(Lane::Index, &realms);
     }
 
     /// The mount that a writer came by, and the one that has taken its place since, if any.
@@ -100,8 +102,8 @@ impl Lifecycle {
         Ok(generation)
     }
 
-    async fn apply(&self, changed: &[(&RealmUrl, What)]) {
-        for (url, what) in changed {
+    async fn apply(&self, changed: &[(&RealmUrl, RealmId, What)]) {
+        for (url, _, what) in changed {
             let Some(tracker) = self.hub.tracked_at(url) else {
                 continue;
             };
@@ -113,7 +115,7 @@ impl Lifecycle {
                 self.hub.doubt(&tracker);
             }
         }
-        if changed.iter().all(|(_, what)| *what == What::Shared) {
+        if changed.iter().all(|(.., what)| *what == What::Shared) {
             return;
         }
         if let Err(error) = self.registry.refresh().await {

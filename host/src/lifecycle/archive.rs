@@ -45,7 +45,8 @@ impl Lifecycle {
             };
             transaction.audit(target, &entry).await?;
             let committed = transaction.commit().await;
-            own.settle(committed, &[(&url, What::Shared)]).await?;
+            own.settle(committed, &[(&url, target.id, What::Shared)])
+                .await?;
             Ok(generation)
         })
         .await

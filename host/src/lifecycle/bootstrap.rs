@@ -6,7 +6,7 @@ use tracing::{info, warn};
 
 use super::folder::Folder;
 use super::{Actor, Lifecycle, LifecycleError};
-use crate::database::{DatabaseError, FolderLock, NewRealm, RealmKind};
+use crate::database::{DatabaseError, FolderLock, Lane, NewRealm, RealmKind};
 use crate::realm::RealmUrl;
 use crate::registry::Mounted;
 
@@ -108,6 +108,7 @@ impl Lifecycle {
                 transaction.commit().await?;
                 self.registry.refresh().await?;
                 self.notify_rehomed(url);
+                self.hub.want_jobs(Lane::Index, &[id]);
             }
             None => {
                 drop(transaction);

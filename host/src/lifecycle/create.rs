@@ -77,7 +77,8 @@ impl Lifecycle {
         transaction.audit(target, &entry).await?;
         let committed = transaction.commit().await;
         // It is made, whether or not this replica can read the registry now.
-        self.settle(committed, &[(url, What::Made)]).await?;
+        self.settle(committed, &[(url, target.id, What::Made)])
+            .await?;
         // Whoever makes a realm uses it next: followed from here on.
         let _ = self.registry.get(url);
         Ok(generation)

@@ -45,7 +45,8 @@ impl Lifecycle {
             let generation =
                 end(&mut transaction, &url, target, ("unpublish", detail), &by).await?;
             let committed = transaction.commit().await;
-            own.settle(committed, &[(&url, What::Ended)]).await?;
+            own.settle(committed, &[(&url, target.id, What::Ended)])
+                .await?;
             Ok(Ended { source, generation })
         })
         .await
@@ -109,7 +110,7 @@ impl Lifecycle {
             let parse = |url: &String| RealmUrl::parse(url).ok();
             return Ok(Deleted::Also(all.iter().filter_map(parse).collect()));
         }
-        let mut changed = vec![(url, What::Ended)];
+        let mut changed = vec![(url, target.id, What::Ended)];
         for copy in &published {
             let Some(copied) = transaction.write_target(copy).await? else {
                 continue;
@@ -117,7 +118,7 @@ impl Lifecycle {
             if all.iter().any(|of| of == copy.as_str()) {
                 let detail = json!({ "source": url.as_str() });
                 end(&mut transaction, copy, copied, ("unpublish", detail), by).await?;
-                changed.push((copy, What::Ended));
+                changed.push((copy, copied.id, What::Ended));
             }
         }
         let committed = transaction.commit().await;

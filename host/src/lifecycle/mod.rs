@@ -25,9 +25,11 @@ use tracing::warn;
 
 use self::queue::{Queues, Turn};
 use crate::changes::Hub;
-use crate::database::{Database, DatabaseError, RealmKind, Transaction, WriteTarget};
+use crate::database::{
+    Database, DatabaseError, Lane, RealmKind, Transaction, WriteTarget, observed,
+};
 use crate::realm::RealmUrl;
-use crate::registry::Registry;
+use crate::registry::{Mounted, Registry};
 
 pub use self::bootstrap::FollowError;
 pub use self::collect::keep_collecting;
@@ -189,6 +191,19 @@ impl Lifecycle {
                 self.limits.writers()
             ))),
         }
+    }
+
+    /// Has every file of a realm looked at again for the index.
+    ///
+    /// # Errors
+    /// When the realm is gone, or the database is away.
+    pub async fn reindex(&self, realm: &Mounted) -> Result<(), LifecycleError> {
+        let wished = self.database.visit_everything(realm.id);
+        if !observed("reindex", wished).await? {
+            return Err(LifecycleError::NoRealm(realm.url.clone()));
+        }
+        self.hub.want_jobs(Lane::Render, &[realm.id]);
+        Ok(())
     }
 
     /// Waits for what is being written, and for its announcements.

@@ -86,7 +86,8 @@ impl Lifecycle {
         // Asked here: once it is committed, an answer needs nothing more of the database.
         let shared = transaction.permissions(target.id).await?;
         let committed = transaction.commit().await;
-        self.settle(committed, &[(url, What::Shared)]).await?;
+        self.settle(committed, &[(url, target.id, What::Shared)])
+            .await?;
         shared.ok_or_else(none)
     }
 }

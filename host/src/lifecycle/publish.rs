@@ -85,12 +85,13 @@ impl Lifecycle {
         };
         transaction.audit(target, &entry).await?;
         if mutant!("published-before-the-commit") {
-            self.tell(&[(&url, What::Published)]);
+            self.tell(&[(&url, target.id, What::Published)]);
         }
         let committed = transaction.commit().await;
         #[cfg(feature = "under-test")]
         crate::gates::pass("published", url.as_str()).await;
-        self.settle(committed, &[(&url, What::Published)]).await?;
+        self.settle(committed, &[(&url, target.id, What::Published)])
+            .await?;
         Ok(Published {
             url,
             source: source_url,

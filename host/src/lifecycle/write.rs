@@ -6,7 +6,7 @@ use tracing::warn;
 use super::collect::{despite_the_collector, is_lost};
 use super::{Lifecycle, panicked};
 use crate::database::{
-    ChangeRow, Changes, DatabaseError, FileRow, RealmKind, Transaction, WriteTarget, observed,
+    ChangeRow, Changes, DatabaseError, FileRow, Lane, RealmKind, Transaction, WriteTarget, observed,
 };
 use crate::realm::{BlobHash, Generation, LocalPath, RealmSettings, SETTINGS_FILE};
 use crate::registry::Mounted;
@@ -224,6 +224,7 @@ impl Lifecycle {
                 self.hub.doubt(&tracker);
             }
             self.announce(&realm.url, None);
+            self.hub.want_jobs(Lane::Index, &[realm.id]);
             return Err(error.into());
         }
         self.committed(realm, &seen, &done).await;
@@ -242,6 +243,7 @@ impl Lifecycle {
         if !unchanged && !mutant!("commit-not-announced") && !mutant!("announced-before-the-commit")
         {
             self.announce(&realm.url, Some(&done.changed));
+            self.hub.want_jobs(Lane::Index, &[realm.id]);
         }
     }
 }

@@ -121,4 +121,20 @@ fn describe() {
         "Realms that this replica has mounted."
     );
     gauge!("realm_event_streams", "Open streams of _events.");
+    counter!(
+        "realm_index_visits_total",
+        "Files looked at for the index, by what that came to: rendered, found, unchanged, removed or failed."
+    );
+    histogram!(
+        "realm_index_visit_seconds",
+        "How long it took to render a document for the index and to store it."
+    );
+    gauge!(
+        "realm_index_visits_waiting",
+        "Files of all realms that wait to be looked at for the index, as a worker has last counted them."
+    );
+    gauge!(
+        "realm_jobs",
+        "Jobs of all replicas, by lane and state: running, waiting or failed, as a worker has last counted them."
+    );
 }

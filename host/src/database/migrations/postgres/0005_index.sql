@@ -53,7 +53,10 @@ CREATE INDEX index_reads_url ON index_reads (url);
 -- How far the changes of a realm have been turned into visits.
 CREATE TABLE index_cursors (
     realm_id BIGINT PRIMARY KEY REFERENCES realms (id),
-    generation BIGINT NOT NULL
+    generation BIGINT NOT NULL,
+    -- The set of plugins that the realm was last visited with from end to end: a worker that has others visits everything
+    -- again as it starts. Empty: several sets have worked on it since.
+    plugins TEXT NOT NULL
 );
 
 -- Files to be looked at again. A visit that is wanted anew while it is made has another number.
@@ -61,8 +64,8 @@ CREATE TABLE index_visits (
     realm_id BIGINT NOT NULL REFERENCES realms (id),
     path TEXT COLLATE "C" NOT NULL,
     number BIGINT GENERATED ALWAYS AS IDENTITY,
-    priority INTEGER NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0,
+    priority BIGINT NOT NULL,
+    attempts BIGINT NOT NULL DEFAULT 0,
     -- By the database's clock, in milliseconds since 1970.
     not_before BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (realm_id, path)
@@ -76,13 +79,16 @@ CREATE TABLE jobs (
     realm_id BIGINT NOT NULL REFERENCES realms (id),
     -- Counts the wishes: a job that was wished for while it ran runs again.
     wanted BIGINT NOT NULL DEFAULT 1,
-    priority INTEGER NOT NULL DEFAULT 0,
-    attempts INTEGER NOT NULL DEFAULT 0,
+    priority BIGINT NOT NULL DEFAULT 0,
+    attempts BIGINT NOT NULL DEFAULT 0,
     -- Times are the database's, in milliseconds since 1970.
     not_before BIGINT NOT NULL DEFAULT 0,
     -- The replica that works on it, until when unless it says otherwise.
     worker TEXT,
     leased_until BIGINT NOT NULL DEFAULT 0,
+    -- When it was first wished for: a worker with other plugins than the realm was visited with leaves it to others for a
+    -- while.
+    since BIGINT NOT NULL,
     -- What the last attempt failed of.
     error TEXT,
     PRIMARY KEY (lane, realm_id)

@@ -60,7 +60,10 @@ CREATE INDEX index_reads_url ON index_reads (url);
 -- How far the changes of a realm have been turned into visits.
 CREATE TABLE index_cursors (
     realm_id INTEGER PRIMARY KEY REFERENCES realms (id),
-    generation INTEGER NOT NULL
+    generation INTEGER NOT NULL,
+    -- The set of plugins that the realm was last visited with from end to end: a worker that has others visits everything
+    -- again as it starts. Empty: several sets have worked on it since.
+    plugins TEXT NOT NULL
 );
 
 -- Files to be looked at again. A visit that is wanted anew while it is made has another number.
@@ -90,6 +93,9 @@ CREATE TABLE jobs (
     -- The replica that works on it, until when unless it says otherwise.
     worker TEXT,
     leased_until INTEGER NOT NULL DEFAULT 0,
+    -- When it was first wished for: a worker with other plugins than the realm was visited with leaves it to others for a
+    -- while.
+    since INTEGER NOT NULL,
     -- What the last attempt failed of.
     error TEXT,
     PRIMARY KEY (lane, realm_id)

@@ -1,0 +1,97 @@
+use serde_json::{Value, json};
+
+use crate::plugins::{Diagnostic, Rendition};
+use crate::reading::Failure;
+
+/// Bytes of words that are indexed of one document: a Postgres takes no more than a mebibyte of them.
+const MOST_WORDS: usize = 256 << 10;
+
+/// What is shown of a document, as the database takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Card {
+    pub(super) title: Option<String>,
+    pub(super) types: Vec<String>,
+    pub(super) search_document: String,
+    pub(super) words: String,
+}
+
+impl Card {
+    /// Of a rendition. Its search document is a JSON object, or it was refused as an output.
+    pub(super) fn of(rendition: &Rendition) -> Self {
+        let document = serde_json::from_str(&rendition.search_document).unwrap_or(Value::Null);
+        let document = match clean(document) {
+            object @ Value::Object(_) => object,
+            _ => json!({}),
+        };
+        let title = rendition.title.as_deref().map(clean_text);
+        Self {
+            words: words(title.as_deref().unwrap_or_default(), &document),
+            title,
+            types: rendition
+                .types
+                .iter()
+                .map(|name| clean_text(name))
+                .collect(),
+            search_document: document.to_string(),
+        }
+    }
+
+    /// Of a file that nobody has rendered.
+    pub(super) fn of_file(name: &str, media_type: &str, size: u64) -> Self {
+        let document = json!({ "name": name, "mediaType": media_type, "size": size });
+        Self {
+            title: None,
+            types: Vec::new(),
+            words: words(name, &document),
+            search_document: document.to_string(),
+        }
+    }
+}
+
+/// What is wrong with a document, as JSON.
+pub(super) fn error_of(failure: &Failure) -> String {
+    let diagnostics: Vec<&Diagnostic> = failure.diagnostics.iter().collect();
+    clean(json!({ "plugin": failure.plugin, "diagnostics": diagnostics })).to_string()
+}
+
+/// The words of a document that a full-text search finds it by.
+pub(super) fn words(title: &str, document: &Value) -> String {
+    let mut all = title.to_owned();
+    collect(document, &mut all);
+    let mut end = all.len().min(MOST_WORDS);
+    while !all.is_char_boundary(end) {
+        end -= 1;
+    }
+    all.truncate(end);
+    all
+}
+
+fn collect(value: &Value, all: &mut String) {
+    match value {
+        _ if all.len() > MOST_WORDS => {}
+        Value::String(text) => {
+            all.push('\n');
+            all.push_str(text);
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, all)),
+        Value::Object(fields) => fields.values().for_each(|item| collect(item, all)),
+        _ => {}
+    }
+}
+
+/// A Postgres takes no text with a NUL in it.
+fn clean_text(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+fn clean(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(clean_text(&text)),
+        Value::Array(items) => items.into_iter().map(clean).collect(),
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(name, value)| (clean_text(&name), clean(value)))
+            .collect(),
+        other => other,
+    }
+}
