@@ -84,7 +84,8 @@ impl Tables {
 }
 
 /// Realms that are behind, visits and jobs.
-const TO_DO: &str = "SELECT (SELECT count(*) FROM realms r LEFT JOIN index_cursors c ON c.realm_id = r.id
+const TO_DO: &str =
+    "SELECT (SELECT count(*) FROM realms r LEFT JOIN index_cursors c ON c.realm_id = r.id
          WHERE r.deleted_at IS NULL AND COALESCE(c.generation, -1) <> r.generation)
      + (SELECT count(*) FROM index_visits) + (SELECT count(*) FROM jobs)";
 
@@ -120,4 +121,3 @@ async fn waits_for_a_lock(tables: &Tables) {
     })
     .await;
 }
-
