@@ -120,6 +120,8 @@ impl<'a> Block<'a> {
     }
 }
 
+const TOO_MUCH: &str = "this front matter is too long, too deep, or repeats too much of itself";
+
 struct YamlError {
     message: String,
     /// In bytes.
@@ -131,19 +133,23 @@ fn yaml(text: &str) -> Result<Value, YamlError> {
     // YAML 1.2: `no` is a word.
     let options = serde_saphyr::options! { strict_booleans: true };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-        let message = error.without_snippet().to_string();
+        // Without its own lines, which are not the document's.
+        let full = error.without_snippet().to_string();
+        let message = match full.split(" at line ").next().unwrap_or_default() {
+            // What its limits are called is nobody's but the library's.
+            limit if limit.starts_with("budget breached") => TOO_MUCH.to_owned(),
+            message => message.to_owned(),
+        };
         let Some(place) = error.location() else {
             return YamlError { message, offset: 0 };
         };
-        // Its own lines, which are not the document's.
-        let suffix = format!(" at line {}, column {}", place.line(), place.column());
         let index = |number: u64| {
             usize::try_from(number)
                 .unwrap_or(usize::MAX)
                 .saturating_sub(1)
         };
         YamlError {
-            message: message.replace(&suffix, ""),
+            message,
             offset: offset(text, index(place.line()), index(place.column())),
         }
     })
