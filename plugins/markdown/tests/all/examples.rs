@@ -1,21 +1,32 @@
-//! CommonMark's own examples, with HTML let pass, and real documents.
+//! The examples of the specifications of CommonMark and of GitHub's extensions, and real documents.
 //!
-//! The specification is fetched, pinned by its hash, by `tests/corpus/commonmark.mjs`: that takes Node and npm, once.
+//! The specifications are fetched, pinned by their hashes, by `tests/corpus/examples.mjs`: that takes Node and npm, once.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde::Deserialize;
+
 use crate::{body_with_html, render_with};
 
-/// One example of the specification.
+#[derive(Deserialize)]
+struct Examples {
+    commonmark: Vec<Example>,
+    /// Of GitHub's specification, what is about its extensions.
+    gfm: Vec<Example>,
+}
+
+#[derive(Deserialize)]
 struct Example {
-    number: usize,
+    number: u32,
     markdown: String,
     html: String,
 }
 
 /// Examples whose pages differ, and why that is right. Nothing else may differ, and these must.
-const EXCEPTIONS: [(usize, &str); 5] = [
+type Exceptions<'a> = &'a [(u32, &'a str)];
+
+const COMMONMARK: Exceptions<'_> = &[
     (
         98,
         "`---` twice at the very beginning is empty front matter",
@@ -26,48 +37,37 @@ const EXCEPTIONS: [(usize, &str); 5] = [
     (612, "GitHub's extension makes a link of a bare address"),
 ];
 
-fn specification() -> String {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus/commonmark.mjs");
+const GFM: Exceptions<'_> = &[
+    (
+        279,
+        "the same boxes, with their attributes in another order",
+    ),
+    (
+        280,
+        "the same boxes, with their attributes in another order",
+    ),
+    (634, "comrak ends an xmpp address at its second `@`"),
+    (635, "comrak keeps all of an xmpp address's path"),
+    (657, "the option `html` lets every element pass"),
+];
+
+fn examples() -> Examples {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus/examples.mjs");
     let output = Command::new("node")
         .arg(script)
         .output()
-        .expect("Node, which fetches CommonMark's examples, can be started");
+        .expect("Node, which fetches the examples, can be started");
     assert!(
         output.status.success(),
-        "CommonMark's examples cannot be fetched: {}",
+        "the examples cannot be fetched: {}",
         String::from_utf8_lossy(&output.stderr)
     );
     let path = String::from_utf8(output.stdout).expect("a path in UTF-8");
-    std::fs::read_to_string(path.trim()).expect("the specification")
+    let json = std::fs::read(path.trim()).expect("the examples");
+    serde_json::from_slice(&json).expect("examples")
 }
 
-/// An example is what stands between two fences of 32 backticks, Markdown and HTML with a `.` between them.
-fn examples(specification: &str) -> Vec<Example> {
-    let fence = "`".repeat(32);
-    let mut examples = Vec::new();
-    let mut lines = specification.lines();
-    while let Some(line) = lines.next() {
-        if line.strip_prefix(&fence).map(str::trim) != Some("example") {
-            continue;
-        }
-        let mut part = |end: &str| {
-            lines
-                .by_ref()
-                .take_while(|line| *line != end)
-                .map(|line| line.replace('→', "\t") + "\n")
-                .collect::<String>()
-        };
-        let (markdown, html) = (part("."), part(&fence));
-        examples.push(Example {
-            number: examples.len() + 1,
-            markdown,
-            html,
-        });
-    }
-    examples
-}
-
-/// CommonMark knows of no ids of headings.
+/// The specifications know of no ids of headings.
 fn without_ids(html: &str) -> String {
     let mut rest = html;
     let mut plain = String::new();
@@ -84,16 +84,14 @@ fn without_ids(html: &str) -> String {
     plain + rest
 }
 
-#[test]
-fn commonmarks_examples_are_what_it_says() {
-    let examples = examples(&specification());
-    assert_eq!(examples.len(), 652, "of CommonMark 0.31.2");
+#[track_caller]
+fn check(examples: &[Example], exceptions: Exceptions<'_>) {
     let differing: Vec<_> = examples
         .iter()
         .filter(|example| without_ids(&body_with_html(&example.markdown)) != example.html)
         .collect();
     for example in &differing {
-        if !EXCEPTIONS
+        if !exceptions
             .iter()
             .any(|(number, _)| *number == example.number)
         {
@@ -106,13 +104,29 @@ fn commonmarks_examples_are_what_it_says() {
             );
         }
     }
-    let numbers: Vec<_> = differing.iter().map(|example| example.number).collect();
-    assert_eq!(numbers, EXCEPTIONS.map(|(number, _)| number));
+    let differing: Vec<_> = differing.iter().map(|example| example.number).collect();
+    let excepted: Vec<_> = exceptions.iter().map(|(number, _)| *number).collect();
+    assert_eq!(differing, excepted);
 }
 
 #[test]
-fn commonmarks_examples_pass_no_html_on_by_default() {
-    for example in examples(&specification()) {
+fn commonmarks_examples_are_what_it_says() {
+    let examples = examples().commonmark;
+    assert_eq!(examples.len(), 652, "of CommonMark 0.31.2");
+    check(&examples, COMMONMARK);
+}
+
+#[test]
+fn githubs_examples_are_what_it_says() {
+    let examples = examples().gfm;
+    assert_eq!(examples.len(), 28, "of GitHub's extensions");
+    check(&examples, GFM);
+}
+
+#[test]
+fn no_example_passes_html_on_by_default() {
+    let Examples { commonmark, gfm } = examples();
+    for example in commonmark.iter().chain(&gfm) {
         let page = render_with(&example.markdown, "{}").expect("a page");
         let html = page.get("isolated").expect("an article");
         for tag in [
@@ -123,6 +137,7 @@ fn commonmarks_examples_pass_no_html_on_by_default() {
             "<![",
             "<bab",
             "<responsive-image",
+            "<xmp",
         ] {
             assert!(!html.contains(tag), "example {}: {html}", example.number);
         }
