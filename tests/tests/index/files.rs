@@ -36,7 +36,10 @@ async fn a_file_that_is_written_as_it_was_does_nothing(options: HostOptions) {
     host.put("/r/a.txt", "one").await;
     tables.settled().await;
     let before = tables.entry("/r/", "a.txt").await.unwrap();
-    let (found, unchanged) = (visits(&host, "found").await, visits(&host, "unchanged").await);
+    let (found, unchanged) = (
+        visits(&host, "found").await,
+        visits(&host, "unchanged").await,
+    );
     host.put("/r/a.txt", "one").await;
     tables.settled().await;
     assert_eq!(visits(&host, "found").await, found);
