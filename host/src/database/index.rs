@@ -489,11 +489,12 @@ impl Transaction {
         let reaches = cursor.is_some() && generations.first() == Some(&(after + 1));
         let last = generations.last().copied().unwrap_or_default();
         let gapless = generations.len() as i64 == last - after;
+        let whole_log = (reaches && gapless) || mutant!("pruned-log-expanded-in-part");
         let paths: Option<Vec<&LocalPath>> =
             seen.rows.iter().map(|row| row.path.as_ref()).collect();
         let parsed = RealmUrl::parse(&url).ok();
         let (woken, reached) = match (paths, &parsed) {
-            (Some(paths), Some(url)) if reaches && gapless && !deleted => {
+            (Some(paths), Some(url)) if whole_log && !deleted => {
                 // More than one read of the log gives comes in the next turn.
                 (self.visit_changed(realm, url, &paths).await?, last)
             }

@@ -147,9 +147,6 @@ impl Worker {
         let Some(mounted) = self.mounted(url, realm).await? else {
             return Ok(());
         };
-        if mounted.tracker.applied() < generation {
-            self.0.hub.catch_up(&mounted.tracker).await?;
-        }
         Ok(self.0.reader.wait_for(&mounted, generation).await?)
     }
 
@@ -202,9 +199,8 @@ impl Worker {
                 Ok(Made::Stored(outcome))
             }
             Ok(other) => Ok(other),
-            // The whole job waits while the database is away, or the host stops; what ails one document alone does not
-            // keep the others waiting.
-            Err(error @ (Trouble::Database(_) | Trouble::Read(ReadError::Stopping))) => Err(error),
+            Err(error @ Trouble::Read(ReadError::Stopping)) => Err(error),
+            // What ails one document does not keep the others waiting; where the database is away, this fails too, and the job.
             Err(error) => {
                 let pause = pause(visit.attempts, own.limits.pause);
                 debug!(realm = %url, path = %visit.path, %error, ?pause, "a document could not be rendered; it is tried again");

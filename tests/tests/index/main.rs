@@ -1,8 +1,12 @@
 //! The index: what workers make of realms ahead of any request, and store only while it is true. Gates hold a worker wherever
 //! a change could come in between.
 
+mod documents;
 mod files;
+mod guard;
 mod jobs;
+mod plugins;
+mod wires;
 
 use realm_tests::{Host, HostOptions, ORIGIN, Storage, eventually};
 use sqlx::{PgPool, SqlitePool};
@@ -65,6 +69,16 @@ impl Tables {
             document: serde_json::from_str(&document).unwrap(),
             error,
         })
+    }
+
+    /// The HTML that the index has of a document of a realm.
+    async fn html(&self, realm: &str, path: &str) -> String {
+        let sql = "SELECT b.bytes FROM index_entries e JOIN realms r ON r.id = e.realm_id
+                   JOIN index_renderings h ON h.entry_id = e.id JOIN blobs b ON b.hash = h.blob
+                   WHERE r.url = $1 AND e.path = $2 AND h.format = 'isolated'";
+        let url = format!("{ORIGIN}{realm}");
+        let bytes: Option<Vec<u8>> = on!(self, pool => sqlx::query_scalar(sql).bind(url).bind(path).fetch_optional(pool).await.unwrap());
+        String::from_utf8(bytes.unwrap_or_default()).unwrap()
     }
 
     /// The paths that the index has of a realm, in order.
