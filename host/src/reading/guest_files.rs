@@ -244,6 +244,12 @@ impl CallFiles {
             let stamp = loaded.found.stamp.clone();
             self.call
                 .loaded(place, loaded.found, loaded.tag, &loaded.beneath);
+            // What its own making could not find, whoever loads it has not found either.
+            for missed in loaded.elsewhere.iter() {
+                if !mutant!("misses-of-a-module-not-its-users") {
+                    self.call.missed(missed.clone());
+                }
+            }
             if stamp.is_overtaken() && !mutant!("old-bytes-handed-to-a-guest") {
                 continue;
             }

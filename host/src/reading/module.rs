@@ -9,7 +9,7 @@ use super::{Asked, Failure, Interruption, Made, Origin, Prepared, Read, ReadErro
 use crate::cache::{ByteCache, Weigh};
 use crate::changes::Freshness;
 use crate::database::FileRow;
-use crate::plugins::{Found, ReadEntry, Work};
+use crate::plugins::{Elsewhere, Found, ReadEntry, Work};
 use crate::realm::{BlobHash, Generation, LocalPath, RealmSettings};
 use crate::registry::Mounted;
 
@@ -46,8 +46,10 @@ pub(super) struct Loaded {
     pub(super) tag: Arc<str>,
     /// What plugins made of it; none: none takes it.
     pub(super) made: Option<Arc<Made>>,
-    /// What was read to make it.
+    /// What was read to make it …
     pub(super) beneath: Arc<[ReadEntry]>,
+    /// … and what was to be, and was not to be had.
+    pub(super) elsewhere: Arc<[Elsewhere]>,
 }
 
 /// How often a look and a cached output of different generations are looked at again.
@@ -149,6 +151,7 @@ impl Reader {
                 tag: tag.into(),
                 made: None,
                 beneath: Arc::default(),
+                elsewhere: Arc::default(),
             });
         };
         found.stamp.add(&derived.stamp);
@@ -159,6 +162,7 @@ impl Reader {
             tag: derived.tag,
             made: Some(derived.made),
             beneath: derived.reads,
+            elsewhere: derived.elsewhere,
         })
     }
 
