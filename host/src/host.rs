@@ -17,6 +17,7 @@ use crate::auth::Authenticator;
 use crate::changes::{Announcer, Hub, keep_lease, listen, require_delivery};
 use crate::config::{AuthMode, Config, ConfigError};
 use crate::database::{ConnectOptions, Database};
+use crate::definitions::{self, DefinitionLimits, Definitions};
 use crate::http::{self, App, Stop};
 use crate::index::{self, IndexLimits, Worker};
 use crate::lifecycle::{Lifecycle, WriteLimits, keep_collecting};
@@ -158,6 +159,7 @@ pub async fn run(
         calls: Arc::clone(&calls),
         limits: read_limits(&config),
     });
+    let definitions = define(&config, &core, &reader);
     let (public, public_at) = bind(config.listen).await?;
     let admin = match config.admin_listen {
         Some(socket) => Some(bind(socket).await?),
@@ -185,6 +187,7 @@ pub async fn run(
         registry: Arc::clone(&core.registry),
         reader: reader.clone(),
         lifecycle: Arc::clone(&core.lifecycle),
+        definitions,
         auth,
         replicas: replicas.clone(),
         origin,
@@ -309,6 +312,35 @@ pub async fn install(
         }
     }
     Ok((Plugins::new(plugins), refused))
+}
+
+/// The definition cache.
+fn define(config: &Config, core: &Core, reader: &Reader) -> Definitions {
+    let limits = DefinitionLimits {
+        error_ttl: config.definition_error_ttl,
+        restarts: config.limits.restarts,
+        database_timeout: config.database_timeout,
+    };
+    let definitions = Definitions::start(definitions::Parts {
+        database: core.database.clone(),
+        hub: Arc::clone(&core.hub),
+        registry: Arc::clone(&core.registry),
+        reader: reader.clone(),
+        limits,
+        works: config.roles.work,
+    });
+    if config.roles.work {
+        let own = definitions.clone();
+        tokio::spawn(async move {
+            loop {
+                if let Err(error) = own.retire().await {
+                    warn!(%error, "definitions of other plugins could not be taken away");
+                }
+                tokio::time::sleep(Duration::from_secs(3600)).await;
+            }
+        });
+    }
+    definitions
 }
 
 fn read_limits(config: &Config) -> ReadLimits {

@@ -36,6 +36,9 @@ pub trait Subscriber: Send + Sync {
     /// A statement sent at `sent` found the registry at this generation.
     fn registry_seen(&self, _generation: Generation, _sent: BootTime) {}
 
+    /// Somebody has cleared definitions, as this payload says.
+    fn definitions_cleared(&self, _payload: &[u8]) {}
+
     /// There may be jobs to do.
     fn jobs_wanted(&self) {}
 
@@ -219,6 +222,12 @@ impl Hub {
     pub(super) fn registry_seen(&self, generation: Generation, sent: BootTime) {
         for subscriber in self.subscribers.read().iter() {
             subscriber.registry_seen(generation, sent);
+        }
+    }
+
+    pub(super) fn tell_definitions_cleared(&self, payload: &[u8]) {
+        for subscriber in self.subscribers.read().iter() {
+            subscriber.definitions_cleared(payload);
         }
     }
 

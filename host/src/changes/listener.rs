@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::{FILE_CHANGES, Hub, INDEX_UPDATED, JOBS, REGISTRY, Tracker};
+use super::{DEFINITIONS, FILE_CHANGES, Hub, INDEX_UPDATED, JOBS, REGISTRY, Tracker};
 use crate::database::{Database, DatabaseError, is_queue_full, postgres_options};
 use crate::realm::RealmId;
 
@@ -193,7 +193,14 @@ impl Listener {
         // Otherwise it would reconnect by itself and never tell of the gap.
         listener.eager_reconnect(false);
         listener
-            .listen_all([FILE_CHANGES, REGISTRY, JOBS, INDEX_UPDATED, &self.ping])
+            .listen_all([
+                FILE_CHANGES,
+                REGISTRY,
+                DEFINITIONS,
+                JOBS,
+                INDEX_UPDATED,
+                &self.ping,
+            ])
             .await?;
         let (sender, notifications) = mpsc::channel(BUFFER);
         let first = Instant::now();
@@ -256,6 +263,10 @@ impl Listener {
                     behind.extend(tracker.map(|tracker| (tracker.realm, tracker)));
                 }
                 REGISTRY => registry = true,
+                DEFINITIONS if !own => {
+                    let payload = notification.payload().as_bytes();
+                    self.hub.tell_definitions_cleared(payload);
+                }
                 JOBS => jobs |= !own,
                 INDEX_UPDATED if !own => {
                     self.hub.tell_index_updated(Some(notification.payload()));

@@ -20,7 +20,7 @@ pub use self::hub::{Hub, Invalidation, Subscriber};
 pub use self::lease::keep as keep_lease;
 pub use self::listener::{ListenerState, Listening, listen};
 pub use self::payload::{
-    FILE_CHANGES, INDEX_UPDATED, JOBS, JOBS_FINISHED, MAX_PATHS, MAX_PAYLOAD_BYTES, Malformed,
-    Payload, REGISTRY, payloads,
+    DEFINITIONS, FILE_CHANGES, INDEX_UPDATED, JOBS, JOBS_FINISHED, MAX_PATHS, MAX_PAYLOAD_BYTES,
+    Malformed, Payload, REGISTRY, payloads,
 };
 pub use self::tracker::{Freshness, Tracker};

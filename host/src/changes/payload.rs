@@ -4,6 +4,8 @@ use crate::realm::{LocalPath, RealmUrl};
 pub const FILE_CHANGES: &str = "realm_file_changes";
 /// The channel of registry changes.
 pub const REGISTRY: &str = "realm_registry";
+/// The channel of cleared definitions; its name and grammar are the reference system's.
+pub const DEFINITIONS: &str = "module_cache_invalidated";
 
 /// The channel of wishes for jobs, `<lane>:<realm's number>`: something may be to do.
 pub const JOBS: &str = "jobs";

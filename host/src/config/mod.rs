@@ -163,6 +163,8 @@ pub struct Config {
     pub write_queue: usize,
     /// Longest wait for a named generation.
     pub generation_wait: Duration,
+    /// How long a module's error is remembered.
+    pub definition_error_ttl: Duration,
     /// Age at which change rows go.
     pub changes_retention: Duration,
     /// What this replica does.
@@ -273,6 +275,7 @@ impl Config {
             lock_timeout: raw.duration("lock-timeout")?,
             write_queue: raw.number("write-queue")?,
             generation_wait: raw.duration("generation-wait")?,
+            definition_error_ttl: raw.duration("definition-error-ttl")?,
             changes_retention: raw.duration("changes-retention")?,
             roles: roles(raw)?,
             collect_every: raw.duration("collect-every")?,

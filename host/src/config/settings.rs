@@ -246,6 +246,11 @@ pub const SETTINGS: &[Setting] = &[
         "longest wait for the generation that a request names in Realm-Generation",
     ),
     setting(
+        "definition-error-ttl",
+        "30s",
+        "how long it is remembered that a module defines nothing because something is wrong, though nothing that it reads changes",
+    ),
+    setting(
         "drain",
         "10s",
         "how long a stopping host lets requests finish before it cancels their calls",

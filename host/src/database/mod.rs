@@ -35,6 +35,7 @@ pub use self::audit::AuditEntry;
 pub use self::changes::{ChangeRow, Changes};
 pub use self::collect::{CollectError, Collected};
 pub use self::current::{Held, Seen};
+pub use self::definitions::{DefinitionRow, Definitions, NewDefinition, NewRead, StoredDefinition};
 pub use self::derivations::{DerivationRow, NewDerivation, Part};
 pub use self::error::DatabaseError;
 pub(crate) use self::error::is_queue_full;

@@ -1,10 +1,53 @@
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::changes::MAX_PAYLOAD_BYTES;
-use crate::realm::RealmUrl;
+use crate::realm::{LocalPath, RealmUrl};
 
-/// The channel of cleared definitions; its name and grammar are the reference system's.
-pub const DEFINITIONS: &str = "module_cache_invalidated";
+/// What a payload says, as somebody has sent it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(tag = "k", rename_all = "lowercase")]
+pub(crate) enum Cleared {
+    /// The definitions of these modules.
+    Module {
+        /// Of this realm, by URL.
+        r: String,
+        /// By URL.
+        #[serde(default)]
+        m: Vec<String>,
+    },
+    /// Those of a realm.
+    Realm {
+        /// By URL.
+        r: String,
+    },
+    /// All.
+    Global,
+}
+
+impl Cleared {
+    /// Reads a payload.
+    ///
+    /// # Errors
+    /// When it says nothing that this host knows; whoever may NOTIFY can send anything.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(bytes)
+    }
+
+    /// Whether it is about the module at `path` of the realm at `realm`, by its name or by one that leads to it.
+    pub(crate) fn is_about(&self, realm: &RealmUrl, path: &LocalPath) -> bool {
+        match self {
+            Self::Global => true,
+            Self::Realm { r } => r == realm.as_str(),
+            Self::Module { r, m } => {
+                r == realm.as_str()
+                    && m.iter().filter_map(|url| realm.local(url)).any(|named| {
+                        named == *path || path.aliases().any(|alias| alias == named.as_str())
+                    })
+            }
+        }
+    }
+}
 
 /// Whose definitions are cleared.
 #[derive(Clone, Copy, Debug)]
@@ -54,9 +97,43 @@ pub fn payloads(scope: Scope<'_>) -> Vec<String> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Scope, payloads};
+    use super::{Cleared, Scope, payloads};
     use crate::changes::MAX_PAYLOAD_BYTES;
-    use crate::realm::RealmUrl;
+    use crate::realm::{LocalPath, RealmUrl};
+
+    #[test]
+    fn what_is_sent_is_understood_and_anything_else_is_not() {
+        let url = RealmUrl::parse("http://h/r/").unwrap();
+        let other = RealmUrl::parse("http://h/q/").unwrap();
+        let path = LocalPath::new("a b.d.ts").unwrap();
+        let modules = [url.join(&LocalPath::new("x.ts").unwrap()), url.join(&path)];
+        let read = |scope| Cleared::parse(payloads(scope)[0].as_bytes()).unwrap();
+        let all = [
+            read(Scope::Global),
+            read(Scope::Realm(&url)),
+            read(Scope::Modules(&url, &modules)),
+            Cleared::parse(br#"{"k":"module","r":"http://h/r/","m":["http://h/r/a%20b"],"x":1}"#)
+                .unwrap(),
+        ];
+        assert!(all.iter().all(|cleared| cleared.is_about(&url, &path)));
+        assert!(
+            all[1..]
+                .iter()
+                .all(|cleared| !cleared.is_about(&other, &path))
+        );
+        assert!(!all[2].is_about(&url, &LocalPath::new("a b.d.tsx").unwrap()));
+        for bad in [
+            "",
+            "x",
+            "[]",
+            "{}",
+            r#"{"k":"all"}"#,
+            r#"{"k":"realm"}"#,
+            r#"{"k":"module","m":[]}"#,
+        ] {
+            assert!(Cleared::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn they_are_the_reference_systems() {

@@ -33,6 +33,10 @@ pub(super) fn routes(app: &App, metrics: Metrics) -> Router<App> {
             "/_gates/{point}",
             get(gates::waiting).put(gates::close).delete(gates::open),
         )
+        .route(
+            "/_definitions",
+            get(definitions::look).delete(definitions::clear),
+        )
         .route("/_rendered", get(rendered::rendered));
     router
 }
@@ -107,6 +111,8 @@ fn render(app: &App, metrics: &Metrics) -> Response {
         metrics::gauge!("realm_plugin_running", "plugin" => plugin.label()).set(running as f64);
         metrics::gauge!("realm_plugin_waiting", "plugin" => plugin.label()).set(waiting as f64);
     }
+    let in_flight = app.0.definitions.in_flight();
+    metrics::gauge!("realm_definitions_in_flight").set(in_flight as f64);
     let announcing = app.0.reader.hub().announcer.state();
     metrics::gauge!("realm_announcements_waiting").set(announcing.waiting as f64);
     metrics::gauge!("realm_realms_mounted").set(app.0.registry.mounted() as f64);
@@ -145,6 +151,86 @@ mod gates {
             "application/json",
             &json!({ "waiting": crate::gates::waiting(&point) }),
         )
+    }
+}
+
+/// The definition cache as the host's own parts see it. Only for tests: what others see of it is made of it.
+#[cfg(feature = "under-test")]
+mod definitions {
+    use std::sync::Arc;
+
+    use axum::extract::{RawQuery, State};
+    use axum::response::Response;
+    use hyper::StatusCode;
+    use serde_json::{Value, json};
+
+    use super::super::{App, answer};
+    use super::respond;
+    use crate::definitions::ModuleDefinitions;
+    use crate::http::error::Problem;
+    use crate::reading::Asked;
+    use crate::realm::RealmUrl;
+
+    fn pairs(query: Option<&str>) -> Vec<(String, String)> {
+        let query = query.unwrap_or_default().as_bytes();
+        url::form_urlencoded::parse(query).into_owned().collect()
+    }
+
+    fn shown(found: &ModuleDefinitions) -> Value {
+        let outcome = match &found.outcome {
+            Ok(all) => json!({ "definitions": all }),
+            Err(failure) => json!({ "failed": failure.diagnostics }),
+        };
+        json!({ "url": found.url, "tag": found.tag, "outcome": outcome })
+    }
+
+    /// `?url=`: found or made. With `&cached`: what is stored of each `url`.
+    pub(super) async fn look(State(app): State<App>, RawQuery(query): RawQuery) -> Response {
+        let pairs = pairs(query.as_deref());
+        let named = pairs.iter().filter(|(name, _)| name == "url");
+        let urls: Vec<&str> = named.map(|(_, url)| url.as_str()).collect();
+        let definitions = &app.0.definitions;
+        let found: Result<Vec<(&str, Arc<ModuleDefinitions>)>, _> =
+            if pairs.iter().any(|(name, _)| name == "cached") {
+                let found = definitions.cached_definitions_batch(&urls).await;
+                found.map(|found| found.into_iter().collect())
+            } else {
+                let url = urls.first().copied().unwrap_or_default();
+                let made = definitions.definitions(url, Asked::now()).await;
+                made.map(|made| made.map(|made| (url, made)).into_iter().collect())
+            };
+        match found {
+            Ok(found) => {
+                let data: serde_json::Map<_, _> = found
+                    .iter()
+                    .map(|(url, found)| ((*url).to_owned(), shown(found)))
+                    .collect();
+                answer::json(StatusCode::OK, "application/json", &Value::Object(data))
+            }
+            Err(error) => respond(&Problem::from(error)),
+        }
+    }
+
+    /// `?realm=`: those of a realm; else all.
+    pub(super) async fn clear(State(app): State<App>, RawQuery(query): RawQuery) -> Response {
+        let pairs = pairs(query.as_deref());
+        let realm = pairs.iter().find(|(name, _)| name == "realm");
+        let definitions = &app.0.definitions;
+        let cleared = match realm {
+            Some((_, url)) => {
+                let realm = RealmUrl::parse(url)
+                    .ok()
+                    .and_then(|url| app.0.registry.get(&url));
+                definitions
+                    .clear_realm_definitions(&realm.expect("a realm"))
+                    .await
+            }
+            None => definitions.clear_all_definitions().await,
+        };
+        match cleared {
+            Ok(()) => answer::empty(StatusCode::NO_CONTENT),
+            Err(error) => respond(&Problem::from(crate::reading::ReadError::from(error))),
+        }
     }
 }
 

@@ -33,6 +33,7 @@ use self::coding::Codings;
 use self::observe::Observer;
 use crate::auth::Authenticator;
 use crate::config::{Config, CorsOrigins, HttpLimits};
+use crate::definitions::Definitions;
 use crate::lifecycle::Lifecycle;
 use crate::reading::Reader;
 use crate::registry::{Registry, Replicas};
@@ -53,6 +54,8 @@ pub struct Parts {
     pub reader: Reader,
     /// Changes realms.
     pub lifecycle: Arc<Lifecycle>,
+    /// What modules define.
+    pub definitions: Definitions,
     /// Tells who asks.
     pub auth: Authenticator,
     /// How this host and the others are.

@@ -3,9 +3,9 @@ use std::sync::Arc;
 use tracing::warn;
 
 use super::Lifecycle;
-use crate::changes::{Announcement, FILE_CHANGES, REGISTRY, Tracker, payloads};
+use crate::changes::{Announcement, DEFINITIONS, FILE_CHANGES, REGISTRY, Tracker, payloads};
 use crate::database::{Changes, DatabaseError, Lane};
-use crate::definitions::{self, DEFINITIONS};
+use crate::definitions;
 use crate::realm::{Generation, LocalPath, RealmId, RealmUrl};
 use crate::registry::Mounted;
 

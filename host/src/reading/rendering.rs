@@ -1,12 +1,14 @@
 //! Documents as prerenderers make them, and what modules define: made by calls, or found again where everything that was
 //! read for them would come out the same.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::derive::{Derived, Input, Run, Wanted, failure, misconfigured};
 use super::guest_files::STAND_IN;
+use super::resolve::Resolved;
 use super::{Asked, Failure, Interruption, Origin, ReadError, Reader};
 use crate::cache::Flight;
 use crate::database::FileRow;
@@ -68,6 +70,26 @@ impl Reader {
     #[must_use]
     pub fn renders(&self, path: &LocalPath) -> bool {
         self.0.plugins.renders(path)
+    }
+
+    /// Which file each of these paths means; none: there is none.
+    ///
+    /// # Errors
+    /// When the realm is gone or the database is away.
+    pub async fn files(
+        &self,
+        realm: &Arc<Mounted>,
+        paths: &[LocalPath],
+    ) -> Result<HashMap<LocalPath, Option<LocalPath>>, ReadError> {
+        let found = self.resolve_all(realm, paths).await?;
+        let file = |resolved: &Resolved| {
+            let file = resolved.resolution.file.as_ref();
+            file.map(|file| file.path.clone())
+        };
+        Ok(found
+            .into_iter()
+            .map(|(path, resolved)| (path, file(&resolved)))
+            .collect())
     }
 
     /// Renders the document at exactly `path`, or finds what was rendered before and is still so.

@@ -93,6 +93,18 @@ fn describe() {
         "realm_errors_total",
         "Answers of 500 and above, by the code of their error."
     );
+    counter!(
+        "realm_definitions_total",
+        "Look-ups of what a module defines, by where the answer came from: stored, found (by an outcome of before), made (by a guest), or none; those that were not stored and began anew are overtaken, or discarded by a clear."
+    );
+    counter!(
+        "realm_definitions_dropped_total",
+        "Stored definitions taken away because something that they were made from has changed."
+    );
+    gauge!(
+        "realm_definitions_in_flight",
+        "Look-ups of what a module defines that are under way."
+    );
     gauge!("realm_plugin_running", "Calls that run, by plugin.");
     gauge!(
         "realm_plugin_waiting",

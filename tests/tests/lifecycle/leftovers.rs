@@ -7,8 +7,8 @@ use crate::stage::{LONG, Stage, at, look};
 impl Stage {
     /// Has a prerenderer have found definitions in these realms.
     async fn define(&self, realms: &[&str]) {
-        let sql = "INSERT INTO definitions (realm_id, path, document, reads, created_at)
-                   SELECT id, path, '{}', '[]', 0 FROM realms, (VALUES ('a.ts'), ('b.ts')) AS paths (path)
+        let sql = "INSERT INTO definitions (realm_id, path, plugins, url, tag, document, created_at)
+                   SELECT id, path, 'p', url || path, 't', '{}', 0 FROM realms, (VALUES ('a.ts'), ('b.ts')) AS paths (path)
                    WHERE url = $1 ON CONFLICT DO NOTHING";
         for realm in realms {
             let insert = sqlx::query(sql).bind(at(realm));
