@@ -216,13 +216,13 @@ impl Graph {
         })
     }
 
-    /// The place of a character in a module, given as the engine counts: from 1, in code points.
+    /// The place of a character in a module, given as the engine counts: from 1, in bytes of UTF-8.
     pub(crate) fn engine_place(&self, url: &str, line: u32, column: u32) -> Option<Place> {
         let module = self.modules.get(url)?;
         let code = String::from_utf8_lossy(&module.code);
         let text = code.split('\n').nth(line.saturating_sub(1) as usize).unwrap_or_default();
-        let before = text.chars().take(column.saturating_sub(1) as usize);
-        let units = before.map(char::len_utf16).sum::<usize>();
+        let before = &text[..text.floor_char_boundary(column.saturating_sub(1) as usize)];
+        let units = before.chars().map(char::len_utf16).sum::<usize>();
         self.place(url, line, u32::try_from(units).unwrap_or(u32::MAX).saturating_add(1))
     }
 
