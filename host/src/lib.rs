@@ -1,7 +1,7 @@
 //! `realm`: serves realms, URL-addressed trees of files, through WebAssembly plugins, coherent over one database.
 //!
 //! Arrows go down this list, never up: `cli` starts `host`; `http` answers with what `reading` and `lifecycle` do;
-//! `auth` knows who asks; `registry` knows the realms; `definitions` what modules define; `plugins` runs guests; `cache`
+//! `auth` knows who asks; `registry` knows the realms; `definitions` what modules define; `index` what documents say; `plugins` runs guests; `cache`
 //! holds bytes; `changes` learns what has changed;
 //! `database` has the only SQL; `realm` says what a realm is.
 
@@ -21,6 +21,7 @@ pub mod fuzzing;
 pub mod gates;
 pub mod host;
 pub mod http;
+pub mod index;
 pub mod lifecycle;
 pub mod plugins;
 pub mod reading;

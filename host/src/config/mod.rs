@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::realm::UrlPrefixes;
+use crate::realm::query::QueryLimits;
 use crate::telemetry::{LogFormat, Logging};
 
 pub use self::auth::{AuthConfig, AuthMode, Secret};
@@ -64,6 +65,17 @@ pub struct HttpLimits {
     pub write_timeout: Duration,
     /// How long a stopping socket lets requests finish.
     pub drain: Duration,
+}
+
+/// Bounds of a search.
+#[derive(Clone, Copy, Debug)]
+pub struct SearchLimits {
+    /// What a query may have.
+    pub query: QueryLimits,
+    /// Bytes of a query.
+    pub body_bytes: usize,
+    /// Bytes of a page.
+    pub answer_bytes: usize,
 }
 
 /// A content coding (RFC 9110, section 8.4.1).
@@ -161,6 +173,8 @@ pub struct Config {
     pub write_queue: usize,
     /// Longest wait for a named generation.
     pub generation_wait: Duration,
+    /// Bounds of a search.
+    pub search: SearchLimits,
     /// Age at which change rows go.
     pub changes_retention: Duration,
     /// What this replica does.
@@ -264,6 +278,15 @@ impl Config {
             lock_timeout: raw.duration("lock-timeout")?,
             write_queue: raw.number("write-queue")?,
             generation_wait: raw.duration("generation-wait")?,
+            search: SearchLimits {
+                query: QueryLimits {
+                    page: raw.positive("search-page")?,
+                    conditions: raw.positive("search-conditions")?,
+                    depth: search_depth(raw)?,
+                },
+                body_bytes: raw.bytes("search-body-bytes")?,
+                answer_bytes: raw.bytes("search-answer-bytes")?,
+            },
             changes_retention: raw.duration("changes-retention")?,
             roles: roles(raw)?,
             collect_every: raw.duration("collect-every")?,
@@ -300,6 +323,17 @@ impl Config {
             humantime::format_duration(needed),
         )))
     }
+}
+
+/// SQLite takes no expression that is deeper than 1000, and a condition is a few of those.
+const DEEPEST_SEARCH: usize = 64;
+
+fn search_depth(raw: &RawConfig) -> Result<usize, ConfigError> {
+    let depth = raw.positive("search-depth")?;
+    if depth > DEEPEST_SEARCH {
+        return Err(raw.fail("search-depth", format!("is more than {DEEPEST_SEARCH}")));
+    }
+    Ok(depth)
 }
 
 fn roles(raw: &RawConfig) -> Result<Roles, ConfigError> {
@@ -433,6 +467,14 @@ mod tests {
             })
         );
         assert!(roles("serve,idle").unwrap_err().contains("`idle`"));
+    }
+
+    #[test]
+    fn a_search_is_no_deeper_than_a_database_takes() {
+        let depth = |text| with(&[("search-depth", text)]).map(|config| config.search.query.depth);
+        assert_eq!(depth("64"), Ok(64));
+        assert!(depth("65").unwrap_err().contains("more than 64"));
+        assert!(depth("0").is_err());
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod permissions;
 mod publishing;
 mod realms;
 mod replicas;
+mod search;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -41,6 +42,7 @@ pub use self::permissions::{EVERYONE, Shared, Standing};
 pub use self::publishing::{Publication, Source};
 pub use self::realms::{Generations, NewRealm, RealmKind, RealmRow, WriteTarget};
 pub use self::replicas::ReplicaRow;
+pub use self::search::{Hit, Hits, IndexState};
 
 /// Runs one body for either dialect; `$c` is the pool, or the connection of a transaction.
 macro_rules! on {
