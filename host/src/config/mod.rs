@@ -281,8 +281,8 @@ impl Config {
             search: SearchLimits {
                 query: QueryLimits {
                     page: raw.positive("search-page")?,
-                    conditions: raw.positive("search-conditions")?,
-                    depth: search_depth(raw)?,
+                    conditions: at_most(raw, "search-conditions", MOST_CONDITIONS)?,
+                    depth: at_most(raw, "search-depth", DEEPEST_SEARCH)?,
                 },
                 body_bytes: raw.bytes("search-body-bytes")?,
                 answer_bytes: raw.bytes("search-answer-bytes")?,
@@ -325,15 +325,17 @@ impl Config {
     }
 }
 
-/// SQLite takes no expression that is deeper than 1000, and a condition is a few of those.
+/// SQLite takes no expression that is deeper than 1000: conditions in a row are as deep as they are many, and each is a few
+/// deep itself.
+const MOST_CONDITIONS: usize = 500;
 const DEEPEST_SEARCH: usize = 64;
 
-fn search_depth(raw: &RawConfig) -> Result<usize, ConfigError> {
-    let depth = raw.positive("search-depth")?;
-    if depth > DEEPEST_SEARCH {
-        return Err(raw.fail("search-depth", format!("is more than {DEEPEST_SEARCH}")));
+fn at_most(raw: &RawConfig, key: &'static str, most: usize) -> Result<usize, ConfigError> {
+    let number = raw.positive(key)?;
+    if number > most {
+        return Err(raw.fail(key, format!("is more than {most}")));
     }
-    Ok(depth)
+    Ok(number)
 }
 
 fn roles(raw: &RawConfig) -> Result<Roles, ConfigError> {
@@ -470,11 +472,14 @@ mod tests {
     }
 
     #[test]
-    fn a_search_is_no_deeper_than_a_database_takes() {
-        let depth = |text| with(&[("search-depth", text)]).map(|config| config.search.query.depth);
-        assert_eq!(depth("64"), Ok(64));
-        assert!(depth("65").unwrap_err().contains("more than 64"));
-        assert!(depth("0").is_err());
+    fn a_search_is_no_larger_than_a_database_takes() {
+        for (key, most) in [("search-depth", 64), ("search-conditions", 500)] {
+            let set = |number: usize| with(&[(key, &number.to_string())]);
+            assert!(set(most).is_ok());
+            let error = set(most + 1).unwrap_err();
+            assert!(error.contains(&format!("more than {most}")), "{error}");
+            assert!(set(0).is_err());
+        }
     }
 
     #[test]

@@ -249,12 +249,12 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "search-conditions",
         "100",
-        "most conditions, words and sort keys of a search together",
+        "most conditions, words and sort keys of a search together; at most 500",
     ),
     setting(
         "search-depth",
         "16",
-        "how deep the conditions of a search may lie in one another",
+        "how deep the conditions of a search may lie in one another; at most 64",
     ),
     setting(
         "search-body-bytes",

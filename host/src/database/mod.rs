@@ -122,6 +122,8 @@ impl Database {
     async fn connect_postgres(url: &str, options: &ConnectOptions) -> Result<Self, DatabaseError> {
         let connect = postgres_options(url)?.options([
             ("statement_timeout", options.timeout.as_millis().to_string()),
+            // A statement of some milliseconds is not worth a second's compilation, whatever the planner takes it for.
+            ("jit", "off".to_owned()),
             // A host that is stopped in the middle of a write must not hold its realm's lock for as long.
             (
                 "idle_in_transaction_session_timeout",

@@ -123,13 +123,13 @@ pub(crate) async fn add(database: &Database, realm: RealmId, entry: &Entry) {
     );
 }
 
-/// A query, as the endpoint reads it.
+/// A query, as the endpoint reads it, with the bounds as wide as they can be set.
 pub(crate) fn parse(query: &Value) -> Result<Query, QueryError> {
     let realm = RealmUrl::parse(REALM).expect("a realm's URL");
     let limits = QueryLimits {
         page: 100,
-        conditions: 200,
-        depth: 16,
+        conditions: 500,
+        depth: 64,
     };
     let extensions = [".gts".to_owned()];
     let scope = Scope {
