@@ -166,7 +166,11 @@ impl<'js> Call<'js> {
     }
 
     fn run_timer(&self) -> rquickjs::Result<bool> {
-        match self.natives.shared.get::<_, Option<Function<'js>>>("runTimer")? {
+        match self
+            .natives
+            .shared
+            .get::<_, Option<Function<'js>>>("runTimer")?
+        {
             Some(run) => run.call(()),
             None => Ok(false),
         }
@@ -203,7 +207,10 @@ impl<'js> Call<'js> {
         const DEPTH: usize = 64;
         let mut chain = vec![value.clone()];
         while chain.len() < DEPTH {
-            let parent: Value<'js> = self.natives.parent.call((chain[chain.len() - 1].clone(),))?;
+            let parent: Value<'js> = self
+                .natives
+                .parent
+                .call((chain[chain.len() - 1].clone(),))?;
             if parent.is_null() {
                 break;
             }
@@ -218,7 +225,11 @@ impl<'js> Call<'js> {
     }
 
     /// A member of the first in `chain`, its own or inherited; none where nobody of the chain has it.
-    pub(crate) fn member(&self, chain: &[Value<'js>], name: &str) -> rquickjs::Result<Option<Value<'js>>> {
+    pub(crate) fn member(
+        &self,
+        chain: &[Value<'js>],
+        name: &str,
+    ) -> rquickjs::Result<Option<Value<'js>>> {
         for holder in chain {
             if self.owns(holder, name)? {
                 let first = chain[0].as_object().ok_or(Error::Unknown)?;
