@@ -3,7 +3,7 @@
 //! Arrows go down this list, never up: `cli` starts `host`; `http` answers with what `reading` and `lifecycle` do;
 //! `auth` knows who asks; `registry` knows the realms; `definitions` what modules define; `plugins` runs guests; `cache`
 //! holds bytes; `changes` learns what has changed;
-//! `database` has the only SQL; `realm` says what a realm is.
+//! `database` has the only SQL; `realm` says what a realm is; `runtime` is what modules are given by the host itself.
 
 #[macro_use]
 mod mutants;
@@ -26,4 +26,5 @@ pub mod plugins;
 pub mod reading;
 pub mod realm;
 pub mod registry;
+pub mod runtime;
 pub mod telemetry;

@@ -32,6 +32,9 @@ pub trait Subscriber: Send + Sync {
 
     /// A statement sent at `sent` found the registry at this generation.
     fn registry_seen(&self, _generation: Generation, _sent: BootTime) {}
+
+    /// What the index has of the realm at this URL has changed; none: of any, for nobody could say so for a while.
+    fn index_updated(&self, _url: Option<&str>) {}
 }
 
 /// Applies changes: in order, without a gap, each before `applied` says so.
@@ -157,6 +160,12 @@ impl Hub {
     pub(super) fn tell_registry(&self) {
         for subscriber in self.subscribers.read().iter() {
             subscriber.registry_changed();
+        }
+    }
+
+    pub(super) fn tell_index_updated(&self, url: Option<&str>) {
+        for subscriber in self.subscribers.read().iter() {
+            subscriber.index_updated(url);
         }
     }
 

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::{FILE_CHANGES, Hub, REGISTRY, Tracker};
+use super::{FILE_CHANGES, Hub, INDEX_UPDATED, REGISTRY, Tracker};
 use crate::database::{Database, DatabaseError, is_queue_full, postgres_options};
 use crate::realm::RealmId;
 
@@ -171,6 +171,7 @@ impl Listener {
             }
         }
         self.hub.tell_registry();
+        self.hub.tell_index_updated(None);
         true
     }
 
@@ -191,7 +192,7 @@ impl Listener {
         // Otherwise it would reconnect by itself and never tell of the gap.
         listener.eager_reconnect(false);
         listener
-            .listen_all([FILE_CHANGES, REGISTRY, &self.ping])
+            .listen_all([FILE_CHANGES, REGISTRY, INDEX_UPDATED, &self.ping])
             .await?;
         let (sender, notifications) = mpsc::channel(BUFFER);
         let first = Instant::now();
@@ -255,6 +256,9 @@ impl Listener {
                     behind.extend(tracker.map(|tracker| (tracker.realm, tracker)));
                 }
                 REGISTRY => registry = true,
+                INDEX_UPDATED => {
+                    self.hub.tell_index_updated(Some(notification.payload()));
+                }
                 _ => {}
             }
             next = more.try_recv().ok();

@@ -20,6 +20,7 @@ pub use self::hub::{Hub, Invalidation, Subscriber};
 pub use self::lease::keep as keep_lease;
 pub use self::listener::{ListenerState, Listening, listen};
 pub use self::payload::{
-    FILE_CHANGES, MAX_PATHS, MAX_PAYLOAD_BYTES, Malformed, Payload, REGISTRY, payloads,
+    FILE_CHANGES, INDEX_UPDATED, MAX_PATHS, MAX_PAYLOAD_BYTES, Malformed, Payload, REGISTRY,
+    payloads,
 };
 pub use self::tracker::{Freshness, Tracker};

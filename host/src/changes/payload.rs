@@ -4,6 +4,8 @@ use crate::realm::{LocalPath, RealmUrl};
 pub const FILE_CHANGES: &str = "realm_file_changes";
 /// The channel of registry changes.
 pub const REGISTRY: &str = "realm_registry";
+/// The channel on which it is said that what the index has of a realm has changed.
+pub const INDEX_UPDATED: &str = "realm_index_updated";
 
 /// The most bytes that Postgres takes as a payload.
 pub const MAX_PAYLOAD_BYTES: usize = 7_999;

@@ -12,6 +12,7 @@ mod derive;
 mod fresh;
 mod guest_files;
 mod module;
+mod pages;
 mod resolve;
 mod stored;
 
@@ -34,6 +35,7 @@ use self::access::{AccessKey, Held};
 use self::blobs::Blob;
 use self::derive::{DeriveKey, Derived};
 use self::module::ModuleEntry;
+use self::pages::{Bulletins, HeldPage, LookedPage, PageKey};
 use self::resolve::{ResolveKey, Resolved};
 use self::stored::StoredSet;
 
@@ -42,6 +44,7 @@ pub use self::beside::{Piece, Reply};
 pub use self::derive::{Artifact, Failure, Made};
 pub use self::fresh::Served;
 pub use self::module::Module;
+pub use self::pages::{Documents, FORMATS, Page};
 pub use self::resolve::Resolution;
 
 /// Bounds of a read.
@@ -85,6 +88,9 @@ struct Inner {
     limits: ReadLimits,
     access: ByteCache<Arc<str>, Arc<Held>>,
     access_flights: Flights<AccessKey, Result<Option<Arc<Held>>, DatabaseError>>,
+    pages: ByteCache<LocalPath, Arc<HeldPage>>,
+    page_flights: Flights<PageKey, LookedPage>,
+    bulletins: Bulletins,
     paths: ByteCache<LocalPath, Arc<Resolved>>,
     path_flights: Flights<ResolveKey, Result<Option<Arc<Resolved>>, DatabaseError>>,
     blobs: ByteCache<BlobHash, Blob>,
@@ -246,7 +252,10 @@ impl Reader {
             // With a tenth that is HTTP's, for coded bodies, all of it.
             access: ByteCache::new(bytes / 50),
             access_flights: Flights::new(runtime.clone()),
-            paths: ByteCache::new(bytes * 2 / 25),
+            pages: ByteCache::new(bytes / 50),
+            page_flights: Flights::new(runtime.clone()),
+            bulletins: Bulletins::default(),
+            paths: ByteCache::new(bytes * 3 / 50),
             path_flights: Flights::new(runtime.clone()),
             blobs: ByteCache::new(bytes * 3 / 10),
             blob_flights: Flights::new(runtime.clone()),
@@ -293,10 +302,11 @@ impl Reader {
 
     /// Bytes and entries per cache.
     #[must_use]
-    pub fn cache_sizes(&self) -> [(&'static str, (u64, usize)); 6] {
+    pub fn cache_sizes(&self) -> [(&'static str, (u64, usize)); 7] {
         let inner = &self.0;
         [
             ("permissions", inner.access.size()),
+            ("pages", inner.pages.size()),
             ("paths", inner.paths.size()),
             ("blobs", inner.blobs.size()),
             ("settings", inner.settings.size()),
