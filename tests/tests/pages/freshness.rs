@@ -153,12 +153,12 @@ async fn news_that_is_lost_is_made_up_for_by_the_lease(options: HostOptions) {
     );
 }
 
-/// With a lease that never runs out, the news alone can have done it.
+/// With a lease that does not run out meanwhile, the news alone can have done it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_is_looked_at_again_when_its_index_has_news() {
     let url = server().database().await;
     let options = HostOptions::new(Storage::Postgres(url.clone()));
-    let (host, realm) = options.clone().with("lease", "1h").with_realm().await;
+    let (host, realm) = options.clone().with("lease", "1m").with_realm().await;
     let index = Index::of(&host, &options).await;
     let path = format!("{realm}x.json");
     host.put(&path, "{}").await;
