@@ -29,6 +29,7 @@ test: plugins guests
 	scripts/mutants
 	node --test tests/runtime/*.test.mjs
 	node tests/http/walk.mjs --realm-binary $(target)/debug/realm-under-test
+	node tests/browser/open.mjs --realm-binary $(target)/debug/realm-under-test
 	node tests/corpus/run.mjs --subset --realm-binary $(target)/debug/realm-under-test
 
 # Every guard is taken away in turn, and a named test must fail.

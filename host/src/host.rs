@@ -158,6 +158,7 @@ pub async fn run(
         calls: Arc::clone(&calls),
         limits: read_limits(&config),
     });
+    core.hub.subscribe(Arc::new(reader.clone()));
     let (public, public_at) = bind(config.listen).await?;
     let admin = match config.admin_listen {
         Some(socket) => Some(bind(socket).await?),

@@ -13,6 +13,7 @@ mod files;
 mod folders;
 mod index;
 mod jobs;
+mod pages;
 mod permissions;
 mod publishing;
 mod realms;
@@ -46,6 +47,7 @@ pub use self::index::{
     EntryState, Expanded, NewEntry, NewRendering, Shown, Stored, Visit, Visits, url_key,
 };
 pub use self::jobs::{Job, JobCount, Lane, URGENT};
+pub use self::pages::{EntryRow, FailedRow, IndexPhase, IndexState, PageRow, RenderingRow};
 pub use self::permissions::{EVERYONE, Shared, Standing};
 pub use self::publishing::{Publication, Source};
 pub use self::realms::{Generations, NewRealm, RealmKind, RealmRow, WriteTarget};

@@ -1,6 +1,7 @@
 use axum::response::Response;
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
 use crate::auth::AuthError;
@@ -9,7 +10,7 @@ use crate::lifecycle::{LifecycleError, WriteError};
 use crate::plugins::{CallError, Diagnostic, Kind};
 use crate::reading::{Failure, ReadError};
 use crate::realm::query::QueryError;
-use crate::realm::{Generation, PathError};
+use crate::realm::{Generation, LocalPath, PathError};
 
 /// The media type of every error document.
 pub(super) const JSON_API: &str = "application/vnd.api+json";
@@ -100,6 +101,12 @@ impl Problem {
         Self::many(status, errors.collect())
     }
 
+    /// What the index says is wrong with a file that it has no rendering of: one error per diagnostic.
+    pub(super) fn unrendered(path: &LocalPath, error: &str) -> Self {
+        let status = StatusCode::NOT_ACCEPTABLE;
+        Self::many(status, of_index(status, path.as_str(), error))
+    }
+
     /// A call that came to no outcome.
     fn call(error: &CallError) -> Self {
         let status = match error.kind {
@@ -174,6 +181,33 @@ fn from_diagnostic(status: StatusCode, diagnostic: &Diagnostic, plugin: Option<&
         &diagnostic.message,
         more,
     )
+}
+
+/// The errors of an index entry: diagnostics with the plugin's name, as a failed transpile has them, or errors as they are
+/// shown to readers, or whatever else was put down.
+pub(super) fn of_index(status: StatusCode, path: &str, error: &str) -> Vec<Value> {
+    let read: Value = serde_json::from_str(error).unwrap_or_else(|_| json!({ "detail": error }));
+    if let Some(errors) = read["errors"]
+        .as_array()
+        .filter(|errors| !errors.is_empty())
+    {
+        return errors.clone();
+    }
+    let plugin = read["plugin"].as_str();
+    let diagnostics = Vec::<Diagnostic>::deserialize(&read["diagnostics"]).unwrap_or_default();
+    if !diagnostics.is_empty() {
+        let each = diagnostics.iter();
+        let each = each.map(|diagnostic| from_diagnostic(status, diagnostic, plugin));
+        return each.collect();
+    }
+    let mut texts = ["detail", "message"]
+        .iter()
+        .filter_map(|key| read[key].as_str());
+    let detail = texts.next().map_or_else(|| read.to_string(), str::to_owned);
+    let code = read["code"].as_str().unwrap_or("render");
+    let mut more = Map::from_iter([("source".to_owned(), json!({ "path": path }))]);
+    more.extend(plugin.map(|plugin| ("meta".to_owned(), json!({ "plugin": plugin }))));
+    vec![entry(status, code, &detail, more)]
 }
 
 /// A problem as a response.

@@ -6,8 +6,8 @@ use hyper::{HeaderMap, Method, Request, StatusCode, Version};
 use super::authorize::Need;
 use super::error::{Problem, respond};
 use super::{
-    App, answer, atomic, events, info, origin, permissions, read, readiness, realms, search,
-    server, write,
+    App, answer, atomic, events, index, info, origin, permissions, read, readiness, realms,
+    runtime, search, server, write,
 };
 use crate::reading::Asked;
 use crate::registry::Found;
@@ -72,6 +72,13 @@ impl App {
             let busy = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail);
             return respond(&busy.with_header(RETRY_AFTER.as_str(), "1"));
         };
+        if runtime::is_at(request.uri().path()) {
+            let answer = match *request.method() {
+                Method::GET | Method::HEAD => Box::pin(runtime::jsx(self, request.headers())).await,
+                _ => Err(no_method("GET, HEAD")),
+            };
+            return answer.unwrap_or_else(|problem| respond(&problem));
+        }
         let answer = match realms::Endpoint::at(request.uri().path()) {
             Some(endpoint) => match endpoint.method() {
                 method if request.method() == method => {
@@ -145,6 +152,7 @@ impl App {
             app: self,
             realm: &realm,
             headers: &parts.headers,
+            query: parts.uri.query().unwrap_or_default(),
             is_get,
             visitor: &visitor,
             seen,
@@ -167,6 +175,18 @@ impl App {
                 "_events" => {
                     may("GET, HEAD")?;
                     Box::pin(events::events(&ask)).await
+                }
+                "_types" => {
+                    may("GET, HEAD")?;
+                    Box::pin(index::types(&ask)).await
+                }
+                "_dependencies" => {
+                    may("GET, HEAD")?;
+                    Box::pin(index::dependencies(&ask)).await
+                }
+                "_indexing-errors" => {
+                    may("GET, HEAD")?;
+                    Box::pin(index::errors(&ask)).await
                 }
                 "_info" => {
                     may("GET, HEAD")?;

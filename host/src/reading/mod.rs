@@ -12,6 +12,7 @@ mod derive;
 mod fresh;
 mod guest_files;
 mod module;
+mod pages;
 mod rendering;
 mod resolve;
 mod search;
@@ -36,6 +37,7 @@ use self::access::{AccessKey, Held};
 use self::blobs::Blob;
 use self::derive::{DeriveKey, Derived};
 use self::module::ModuleEntry;
+use self::pages::{Bulletins, HeldPage, LookedPage, PageKey};
 use self::resolve::{ResolveKey, Resolved};
 use self::stored::StoredSet;
 
@@ -44,6 +46,7 @@ pub use self::beside::{Piece, Reply};
 pub use self::derive::{Artifact, Failure, Made};
 pub use self::fresh::Served;
 pub use self::module::Module;
+pub use self::pages::{Documents, FORMATS, Page};
 pub use self::rendering::{Defined, DocumentOutcome, Examined, ReadOf, Rendered};
 pub use self::resolve::Resolution;
 
@@ -88,6 +91,9 @@ struct Inner {
     limits: ReadLimits,
     access: ByteCache<Arc<str>, Arc<Held>>,
     access_flights: Flights<AccessKey, Result<Option<Arc<Held>>, DatabaseError>>,
+    pages: ByteCache<LocalPath, Arc<HeldPage>>,
+    page_flights: Flights<PageKey, LookedPage>,
+    bulletins: Bulletins,
     paths: ByteCache<LocalPath, Arc<Resolved>>,
     path_flights: Flights<ResolveKey, Result<Option<Arc<Resolved>>, DatabaseError>>,
     blobs: ByteCache<BlobHash, Blob>,
@@ -259,7 +265,10 @@ impl Reader {
             // With a tenth that is HTTP's, for coded bodies, all of it.
             access: ByteCache::new(bytes / 50),
             access_flights: Flights::new(runtime.clone()),
-            paths: ByteCache::new(bytes * 2 / 25),
+            pages: ByteCache::new(bytes / 50),
+            page_flights: Flights::new(runtime.clone()),
+            bulletins: Bulletins::default(),
+            paths: ByteCache::new(bytes * 3 / 50),
             path_flights: Flights::new(runtime.clone()),
             blobs: ByteCache::new(bytes * 3 / 10),
             blob_flights: Flights::new(runtime.clone()),
@@ -308,10 +317,11 @@ impl Reader {
 
     /// Bytes and entries per cache.
     #[must_use]
-    pub fn cache_sizes(&self) -> [(&'static str, (u64, usize)); 7] {
+    pub fn cache_sizes(&self) -> [(&'static str, (u64, usize)); 8] {
         let inner = &self.0;
         [
             ("permissions", inner.access.size()),
+            ("pages", inner.pages.size()),
             ("paths", inner.paths.size()),
             ("blobs", inner.blobs.size()),
             ("settings", inner.settings.size()),

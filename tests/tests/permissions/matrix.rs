@@ -152,6 +152,7 @@ fn request(host: &Host, cell: &Cell, realm: &str, number: usize) -> RequestBuild
         "GET source" => host
             .request("GET", &file)
             .header("accept", "application/vnd.card+source"),
+        "GET page" => host.request("GET", &file).header("accept", "text/html"),
         "GET listing" => in_realm("GET", "").header("accept", "application/vnd.api+json"),
         "GET without slash" => host.request("GET", realm.trim_end_matches('/')),
         "OPTIONS file" => host.request("OPTIONS", &file),
