@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_long_word_is_cut_the_same_wherever_it_stands() {
-        let long = "é漢".repeat(1) + &"ж".repeat(1000);
+        let long = "é漢".to_owned() + &"ж".repeat(1000);
         let cut = words(&long);
         assert!(cut.iter().all(|word| word.len() <= MAX_WORD_BYTES));
         assert_eq!(cut.len(), 3);
