@@ -60,7 +60,11 @@ fn export<'js>(
         exports.push(key.map_err(|error| call.failure(&error, "the module's exports were read"))?);
     }
     if !exports.contains(name) {
-        let known = if exports.is_empty() { "nothing".to_owned() } else { format!("`{}`", exports.join("`, `")) };
+        let known = if exports.is_empty() {
+            "nothing".to_owned()
+        } else {
+            format!("`{}`", exports.join("`, `"))
+        };
         return Err(wrong(
             format!("`{module}` does not export `{name}`: it exports {known}"),
             "export it, or mend `adoptsFrom` in the document",
@@ -157,7 +161,10 @@ impl<'js> Page<'_, 'js> {
                     "relationships": self.card.relationships,
                 });
                 let context = self.check(self.call.parse(&context.to_string()), what)?;
-                self.check(self.call.invoke(function, &chain[0], (attributes, context)), what)?
+                self.check(
+                    self.call.invoke(function, &chain[0], (attributes, context)),
+                    what,
+                )?
             }
             None => value,
         };
@@ -175,14 +182,21 @@ impl<'js> Page<'_, 'js> {
                         return Ok(Some(title.trim().to_owned()));
                     }
                 }
-                "number" => return Ok(self.check(value.get::<rquickjs::Coerced<String>>(), what).ok().map(|text| text.0)),
+                "number" => {
+                    return Ok(self
+                        .check(value.get::<rquickjs::Coerced<String>>(), what)
+                        .ok()
+                        .map(|text| text.0));
+                }
                 "undefined" | "null" => {}
                 _ => {
-                    return Err(Diagnostic::error(format!("`title` is to be text: its type is {kind}"))
-                        .code("card-title")
-                        .within(self.call.document_span())
-                        .help("let the static member `title` be a string, or a function that gives one")
-                        .into());
+                    return Err(Diagnostic::error(format!(
+                        "`title` is to be text: its type is {kind}"
+                    ))
+                    .code("card-title")
+                    .within(self.call.document_span())
+                    .help("let the static member `title` be a string, or a function that gives one")
+                    .into());
                 }
             }
         }
@@ -229,11 +243,13 @@ impl<'js> Page<'_, 'js> {
                 self.left.set(left - text.len());
                 Ok(text)
             }
-            _ => Err(Diagnostic::error(format!("the card's output is larger than {limit} bytes (while {what})"))
-                .code("card-too-large")
-                .within(self.call.document_span())
-                .help("show less, or raise the option `outputBytes` of the plugin `cards`")
-                .into()),
+            _ => Err(Diagnostic::error(format!(
+                "the card's output is larger than {limit} bytes (while {what})"
+            ))
+            .code("card-too-large")
+            .within(self.call.document_span())
+            .help("show less, or raise the option `outputBytes` of the plugin `cards`")
+            .into()),
         }
     }
 
@@ -259,7 +275,9 @@ impl<'js> Call<'js> {
             if names.iter().all(Option::is_some) {
                 break;
             }
-            let Ok(namespace) = self.namespace(&url) else { continue };
+            let Ok(namespace) = self.namespace(&url) else {
+                continue;
+            };
             let mut keys = Vec::new();
             for key in namespace.keys::<String>() {
                 keys.push(key.map_err(|error| self.failure(&error, what))?);
@@ -268,9 +286,13 @@ impl<'js> Call<'js> {
             keys.sort_by_key(|key| (key == "default", key.clone()));
             for key in keys {
                 let value = namespace.get::<_, Value<'js>>(key.as_str());
-                let Some(value) = quiet(&self.ctx, value).filter(Value::is_object) else { continue };
+                let Some(value) = quiet(&self.ctx, value).filter(Value::is_object) else {
+                    continue;
+                };
                 for (name, one) in names.iter_mut().zip(chain) {
-                    let same = self.same(one, &value).map_err(|error| self.failure(&error, what))?;
+                    let same = self
+                        .same(one, &value)
+                        .map_err(|error| self.failure(&error, what))?;
                     if name.is_none() && same {
                         *name = Some(format!("{url}/{key}"));
                     }

@@ -31,7 +31,9 @@ pub(crate) fn read(
         names.sort();
         let mut definitions = Vec::new();
         for name in names {
-            let value: Value<'_> = namespace.get(name.as_str()).map_err(|error| call.failure(&error, what))?;
+            let value: Value<'_> = namespace
+                .get(name.as_str())
+                .map_err(|error| call.failure(&error, what))?;
             if value.is_object() {
                 definitions.extend(define(call, &url, &name, &value)?);
             }
@@ -65,7 +67,12 @@ fn define<'js>(
     if formats.is_empty() && fields.is_none() {
         return Ok(None);
     }
-    let ancestors: Vec<_> = call.type_names(url, &chain)?.into_iter().skip(1).flatten().collect();
+    let ancestors: Vec<_> = call
+        .type_names(url, &chain)?
+        .into_iter()
+        .skip(1)
+        .flatten()
+        .collect();
     let schema = json!({
         "name": name,
         "ancestors": ancestors,
@@ -106,7 +113,9 @@ fn fields_of<'js>(
     // A class is a function too, and no function of ours.
     if let Some(function) = value.as_function() {
         let nothing = Value::new_undefined(call.ctx.clone());
-        value = call.invoke(function, &chain[0], (nothing.clone(), nothing)).map_err(check)?;
+        value = call
+            .invoke(function, &chain[0], (nothing.clone(), nothing))
+            .map_err(check)?;
     }
     let value = call.settle(value).map_err(check)?;
     let json = call.ctx.json_stringify(value).map_err(check)?;

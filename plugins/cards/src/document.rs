@@ -52,7 +52,14 @@ pub(crate) fn parse(file: &File) -> Result<Card, Failure> {
         Ok(value) if value["data"]["type"] == "card" => {}
         // One that was meant to be a card is told what is wrong with it; other JSON is none of ours, well-formed or not.
         Err(error) if text.contains("\"adoptsFrom\"") => {
-            return Err(wrong(file, text, &error, "card-json", "the document is not JSON until this is mended").into());
+            return Err(wrong(
+                file,
+                text,
+                &error,
+                "card-json",
+                "the document is not JSON until this is mended",
+            )
+            .into());
         }
         _ => return Err(Failure::Declined),
     }
@@ -60,7 +67,9 @@ pub(crate) fn parse(file: &File) -> Result<Card, Failure> {
         .map_err(|error| wrong(file, text, &error, "card-document", FORM))?;
     let mut relationships = data.relationships;
     if let Ok(base) = Url::parse(&file.url) {
-        relationships.values_mut().for_each(|value| absolute(value, &base));
+        relationships
+            .values_mut()
+            .for_each(|value| absolute(value, &base));
     }
     Ok(Card {
         attributes: data.attributes,
@@ -94,13 +103,7 @@ fn absolute(value: &mut Value, base: &Url) {
     }
 }
 
-fn wrong(
-    file: &File,
-    text: &str,
-    error: &serde_json::Error,
-    code: &str,
-    help: &str,
-) -> Diagnostic {
+fn wrong(file: &File, text: &str, error: &serde_json::Error, code: &str, help: &str) -> Diagnostic {
     // serde_json counts bytes, and from 1 unless it stands before the line's first.
     let line_start = text
         .split_inclusive('\n')

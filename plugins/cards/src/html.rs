@@ -16,11 +16,14 @@ pub(crate) fn render(request: &RenderRequest, options: Options) -> Result<Rendit
     let text = request.document.text()?;
     let mut left = options.output_bytes as usize;
     let too_large = || -> Failure {
-        Diagnostic::error(format!("the page has more than {} bytes", options.output_bytes))
-            .code("html-too-large")
-            .at(&request.document.path, 1, 1)
-            .help("split it, or raise the option `outputBytes` of the plugin `cards`")
-            .into()
+        Diagnostic::error(format!(
+            "the page has more than {} bytes",
+            options.output_bytes
+        ))
+        .code("html-too-large")
+        .at(&request.document.path, 1, 1)
+        .help("split it, or raise the option `outputBytes` of the plugin `cards`")
+        .into()
     };
     if text.len() > left {
         return Err(too_large());
@@ -52,11 +55,16 @@ pub(crate) fn render(request: &RenderRequest, options: Options) -> Result<Rendit
     let mut document = Map::new();
     if let Some(head) = &head {
         for meta in children(head, "meta") {
-            if let (Some(name), Some(content)) = (attribute(&meta, "name"), attribute(&meta, "content")) {
+            if let (Some(name), Some(content)) =
+                (attribute(&meta, "name"), attribute(&meta, "content"))
+            {
                 document.insert(name, content.into());
             }
         }
-        if let Some(title) = child(head, "title").map(|title| text_of(&title)).filter(|title| !title.is_empty()) {
+        if let Some(title) = child(head, "title")
+            .map(|title| text_of(&title))
+            .filter(|title| !title.is_empty())
+        {
             document.insert("title".into(), title.clone().into());
             rendition = rendition.title(title);
         }
@@ -69,11 +77,20 @@ fn is(node: &Handle, name: &str) -> bool {
 }
 
 fn child(node: &Handle, name: &str) -> Option<Handle> {
-    node.children.borrow().iter().find(|child| is(child, name)).cloned()
+    node.children
+        .borrow()
+        .iter()
+        .find(|child| is(child, name))
+        .cloned()
 }
 
 fn children(node: &Handle, name: &str) -> Vec<Handle> {
-    node.children.borrow().iter().filter(|child| is(child, name)).cloned().collect()
+    node.children
+        .borrow()
+        .iter()
+        .filter(|child| is(child, name))
+        .cloned()
+        .collect()
 }
 
 fn attribute(node: &Handle, name: &str) -> Option<String> {
@@ -81,7 +98,9 @@ fn attribute(node: &Handle, name: &str) -> Option<String> {
         return None;
     };
     let attrs = attrs.borrow();
-    let found = attrs.iter().find(|attribute| &*attribute.name.local == name)?;
+    let found = attrs
+        .iter()
+        .find(|attribute| &*attribute.name.local == name)?;
     Some(found.value.to_string())
 }
 
@@ -98,7 +117,10 @@ fn text_of(node: &Handle) -> String {
 
 /// What is inside of a node; none when it is longer than `limit`: parsing may repeat elements that are never closed.
 fn inner(node: &Handle, limit: usize) -> Option<String> {
-    let mut html = Limited { bytes: Vec::new(), limit };
+    let mut html = Limited {
+        bytes: Vec::new(),
+        limit,
+    };
     let options = SerializeOpts {
         traversal_scope: TraversalScope::ChildrenOnly(None),
         ..SerializeOpts::default()

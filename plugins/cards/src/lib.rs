@@ -36,7 +36,12 @@ impl Prerenderer for Cards {
 
     fn render(request: RenderRequest, realm: &dyn Realm) -> Result<Rendition, Failure> {
         let options: Options = request.parse_options()?;
-        if request.document.name().to_ascii_lowercase().ends_with(".html") {
+        if request
+            .document
+            .name()
+            .to_ascii_lowercase()
+            .ends_with(".html")
+        {
             return html::render(&request, options);
         }
         let document = document::parse(&request.document)?;

@@ -5,7 +5,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
-use realm_guest_sdk::{Diagnostic, Failure, File, LineIndex, LoadError, Module, ReadError, Realm, Span};
+use realm_guest_sdk::{
+    Diagnostic, Failure, File, LineIndex, LoadError, Module, ReadError, Realm, Span,
+};
 use rquickjs::loader::{ImportAttributes, Loader, Resolver};
 use rquickjs::module::Declared;
 use rquickjs::{Ctx, Exception};
@@ -164,7 +166,10 @@ impl Graph {
 
     /// Where `base` says `specifier`.
     fn import_span(&self, base: &str, specifier: &str) -> Span {
-        let code = self.modules.get(base).map(|module| String::from_utf8_lossy(&module.code));
+        let code = self
+            .modules
+            .get(base)
+            .map(|module| String::from_utf8_lossy(&module.code));
         let at = code.as_ref().and_then(|code| {
             let offset = ['"', '\'']
                 .iter()
@@ -201,7 +206,10 @@ impl Graph {
             .and_then(|map| map.origin(line.saturating_sub(1), column.saturating_sub(1)));
         Some(match origin {
             Some(origin) => Place {
-                path: match origin.source.and_then(|name| Url::parse(url).ok()?.join(&name).ok()) {
+                path: match origin
+                    .source
+                    .and_then(|name| Url::parse(url).ok()?.join(&name).ok())
+                {
                     Some(source) => self.path(source.as_str()),
                     None => self.path(url),
                 },
@@ -220,10 +228,17 @@ impl Graph {
     pub(crate) fn engine_place(&self, url: &str, line: u32, column: u32) -> Option<Place> {
         let module = self.modules.get(url)?;
         let code = String::from_utf8_lossy(&module.code);
-        let text = code.split('\n').nth(line.saturating_sub(1) as usize).unwrap_or_default();
+        let text = code
+            .split('\n')
+            .nth(line.saturating_sub(1) as usize)
+            .unwrap_or_default();
         let before = &text[..text.floor_char_boundary(column.saturating_sub(1) as usize)];
         let units = before.chars().map(char::len_utf16).sum::<usize>();
-        self.place(url, line, u32::try_from(units).unwrap_or(u32::MAX).saturating_add(1))
+        self.place(
+            url,
+            line,
+            u32::try_from(units).unwrap_or(u32::MAX).saturating_add(1),
+        )
     }
 
     /// The path inside the realm of a URL, or the URL.
@@ -249,7 +264,8 @@ impl Graph {
             }
         }
         order.retain(|url| {
-            self.runtime.as_deref() != Some(url) && self.modules.get(url).is_some_and(|module| !is_json(module))
+            self.runtime.as_deref() != Some(url)
+                && self.modules.get(url).is_some_and(|module| !is_json(module))
         });
         order
     }
@@ -280,7 +296,12 @@ fn is_json(module: &Module) -> bool {
 /// Decodes `%XX` of a path.
 fn decode(path: &str) -> String {
     // `a=` makes a query of it, in which a `+` is a blank.
-    let query = format!("a={}", path.replace('+', "%2B").replace('&', "%26").replace(['?', '#'], "%3F"));
+    let query = format!(
+        "a={}",
+        path.replace('+', "%2B")
+            .replace('&', "%26")
+            .replace(['?', '#'], "%3F")
+    );
     url::form_urlencoded::parse(query.as_bytes())
         .next()
         .map_or_else(|| path.to_owned(), |(_, value)| value.into_owned())
@@ -321,10 +342,18 @@ impl Loader for Modules {
         match kind.as_deref() {
             None => {}
             Some("json") if json => {}
-            Some("json") => return Err(throw(ctx, &format!("{} is imported as JSON, and is not JSON", self.path(name)))),
+            Some("json") => {
+                return Err(throw(
+                    ctx,
+                    &format!("{} is imported as JSON, and is not JSON", self.path(name)),
+                ));
+            }
             Some(other) => {
                 let path = self.path(name);
-                return Err(throw(ctx, &format!("{path} is imported with the type `{other}`: only `json` is known")));
+                return Err(throw(
+                    ctx,
+                    &format!("{path} is imported with the type `{other}`: only `json` is known"),
+                ));
             }
         }
         if json {
@@ -360,11 +389,15 @@ impl Modules {
                 .code("card-json-module")
                 .at(path, line, column)
                 .help("what a module imports as JSON has to be well-formed");
-            self.0.borrow_mut().failures.insert(message.clone(), diagnostic.into());
+            self.0
+                .borrow_mut()
+                .failures
+                .insert(message.clone(), diagnostic.into());
             return Err(throw(ctx, &message));
         }
         let value = ctx.json_parse(text)?;
-        let module = rquickjs::Module::declare(ctx.clone(), name, "export default import.meta.json;")?;
+        let module =
+            rquickjs::Module::declare(ctx.clone(), name, "export default import.meta.json;")?;
         let meta = module.meta()?;
         meta.set("url", name)?;
         meta.set("json", value)?;

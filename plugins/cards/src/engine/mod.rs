@@ -21,12 +21,6 @@ pub(crate) use graph::{Graph, root_of};
 
 use crate::options::Options;
 
-/// Half of what build.rs links: frames of the engine's own C take stack beside what this counts.
-#[cfg(target_family = "wasm")]
-const STACK_BYTES: usize = 4 << 20;
-#[cfg(not(target_family = "wasm"))]
-const STACK_BYTES: usize = 512 << 10;
-
 /// Cycles are looked for when so much is in use; a call is short, and the instance ends with it.
 const GC_THRESHOLD: usize = 32 << 20;
 
@@ -51,7 +45,7 @@ pub(crate) fn run<R>(
         };
         let runtime = Runtime::new().map_err(broken)?;
         runtime.set_memory_limit(options.memory_bytes as usize);
-        runtime.set_max_stack_size(STACK_BYTES);
+        runtime.set_max_stack_size(options.stack_bytes as usize);
         runtime.set_gc_threshold(GC_THRESHOLD);
         runtime.set_loader(graph::Modules(graph.clone()), graph::Modules(graph.clone()));
         let context = Context::full(&runtime).map_err(broken)?;
@@ -166,7 +160,11 @@ impl<'js> Call<'js> {
     }
 
     fn run_timer(&self) -> rquickjs::Result<bool> {
-        match self.natives.shared.get::<_, Option<Function<'js>>>("runTimer")? {
+        match self
+            .natives
+            .shared
+            .get::<_, Option<Function<'js>>>("runTimer")?
+        {
             Some(run) => run.call(()),
             None => Ok(false),
         }
@@ -203,7 +201,10 @@ impl<'js> Call<'js> {
         const DEPTH: usize = 64;
         let mut chain = vec![value.clone()];
         while chain.len() < DEPTH {
-            let parent: Value<'js> = self.natives.parent.call((chain[chain.len() - 1].clone(),))?;
+            let parent: Value<'js> = self
+                .natives
+                .parent
+                .call((chain[chain.len() - 1].clone(),))?;
             if parent.is_null() {
                 break;
             }
@@ -218,7 +219,11 @@ impl<'js> Call<'js> {
     }
 
     /// A member of the first in `chain`, its own or inherited; none where nobody of the chain has it.
-    pub(crate) fn member(&self, chain: &[Value<'js>], name: &str) -> rquickjs::Result<Option<Value<'js>>> {
+    pub(crate) fn member(
+        &self,
+        chain: &[Value<'js>],
+        name: &str,
+    ) -> rquickjs::Result<Option<Value<'js>>> {
         for holder in chain {
             if self.owns(holder, name)? {
                 let first = chain[0].as_object().ok_or(Error::Unknown)?;

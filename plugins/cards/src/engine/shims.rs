@@ -121,8 +121,12 @@ fn parse_query(query: String) -> Vec<Vec<String>> {
 }
 
 fn format_query(pairs: Vec<Vec<String>>) -> String {
-    let pairs = pairs.iter().filter_map(|pair| Some((pair.first()?, pair.get(1)?)));
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+    let pairs = pairs
+        .iter()
+        .filter_map(|pair| Some((pair.first()?, pair.get(1)?)));
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(pairs)
+        .finish()
 }
 
 fn encode<'js>(ctx: Ctx<'js>, text: String) -> Result<TypedArray<'js, u8>> {
@@ -131,7 +135,10 @@ fn encode<'js>(ctx: Ctx<'js>, text: String) -> Result<TypedArray<'js, u8>> {
 
 /// The text of UTF-8, given as a string whose characters are the bytes; none where it is not, and `fatal`.
 fn decode(bytes: String, fatal: bool) -> Option<String> {
-    let bytes: Vec<u8> = bytes.chars().filter_map(|byte| u8::try_from(byte).ok()).collect();
+    let bytes: Vec<u8> = bytes
+        .chars()
+        .filter_map(|byte| u8::try_from(byte).ok())
+        .collect();
     if fatal {
         String::from_utf8(bytes).ok()
     } else {

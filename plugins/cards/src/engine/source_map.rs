@@ -90,7 +90,11 @@ fn decode(segment: &str) -> Option<Vec<i64>> {
                 return None;
             }
         } else {
-            fields.push(if value & 1 == 1 { -(value >> 1) } else { value >> 1 });
+            fields.push(if value & 1 == 1 {
+                -(value >> 1)
+            } else {
+                value >> 1
+            });
             (value, shift) = (0, 0);
         }
     }
@@ -102,7 +106,8 @@ mod tests {
     use super::*;
 
     fn origin(mappings: &str, line: u32, column: u32) -> Option<(u32, u32)> {
-        let map = format!(r#"{{"version":3,"sources":["a.ts"],"names":[],"mappings":"{mappings}"}}"#);
+        let map =
+            format!(r#"{{"version":3,"sources":["a.ts"],"names":[],"mappings":"{mappings}"}}"#);
         let origin = SourceMap::parse(&map)?.origin(line, column)?;
         assert_eq!(origin.source, None);
         Some((origin.line, origin.column))
@@ -130,7 +135,9 @@ mod tests {
 
     #[test]
     fn sources_are_named_where_there_are_several() {
-        let map = SourceMap::parse(r#"{"sources":["a.ts","b.ts"],"sourceRoot":"lib/","mappings":"ACAA"}"#);
+        let map = SourceMap::parse(
+            r#"{"sources":["a.ts","b.ts"],"sourceRoot":"lib/","mappings":"ACAA"}"#,
+        );
         let origin = map.unwrap().origin(0, 0).unwrap();
         assert_eq!(origin.source.as_deref(), Some("lib/b.ts"));
     }

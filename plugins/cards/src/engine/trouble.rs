@@ -62,26 +62,49 @@ impl<'js> Call<'js> {
             return self.out_of_memory(places.first().map(|(_, place)| place.span()));
         }
         let (code, help) = if thrown.message == "Maximum call stack size exceeded" {
-            ("card-recursion", "a function calls itself without an end, or data is nested too deeply")
+            (
+                "card-recursion",
+                "a function calls itself without an end, or data is nested too deeply",
+            )
         } else if thrown.name.as_deref() == Some("SyntaxError") {
-            ("card-syntax", "mend the module: the engine does not read it, or an import names what is not exported")
+            (
+                "card-syntax",
+                "mend the module: the engine does not read it, or an import names what is not exported",
+            )
         } else {
             (
                 "card-error",
                 "an attribute that the document leaves out is undefined: give it a default where it is read",
             )
         };
-        let name = thrown.name.map_or_else(String::new, |name| format!("{name}: "));
+        let name = thrown
+            .name
+            .map_or_else(String::new, |name| format!("{name}: "));
         let mut message = format!("{name}{} (while {what})", shorten(&thrown.message));
         if message.trim().is_empty() {
             message = format!("an error without a message was thrown while {what}");
         }
         let mut places = places.into_iter();
-        let first = places.next().map_or_else(|| self.document_span(), |(_, place)| place.span());
-        let mut diagnostics = vec![Diagnostic::error(message).code(code).within(first).help(help)];
+        let first = places
+            .next()
+            .map_or_else(|| self.document_span(), |(_, place)| place.span());
+        let mut diagnostics = vec![
+            Diagnostic::error(message)
+                .code(code)
+                .within(first)
+                .help(help),
+        ];
         for (function, place) in places.take(CALLERS) {
-            let called = if function.is_empty() { "called here".to_owned() } else { format!("called by `{function}`") };
-            diagnostics.push(Diagnostic::hint(called).code("card-stack").within(place.span()));
+            let called = if function.is_empty() {
+                "called here".to_owned()
+            } else {
+                format!("called by `{function}`")
+            };
+            diagnostics.push(
+                Diagnostic::hint(called)
+                    .code("card-stack")
+                    .within(place.span()),
+            );
         }
         log::debug(format!("thrown while {what}: {}", shorten(&thrown.stack)));
         diagnostics.into()
@@ -121,9 +144,16 @@ impl<'js> Call<'js> {
 /// Reads what was thrown; what throws while it is read, says nothing.
 fn read<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> Thrown {
     let Some(object) = value.as_object() else {
-        let text = if value.is_symbol() { None } else { quiet(ctx, value.get::<Coerced<String>>()) };
+        let text = if value.is_symbol() {
+            None
+        } else {
+            quiet(ctx, value.get::<Coerced<String>>())
+        };
         return Thrown {
-            message: text.map_or_else(|| "a symbol was thrown".into(), |text| format!("{} was thrown", text.0)),
+            message: text.map_or_else(
+                || "a symbol was thrown".into(),
+                |text| format!("{} was thrown", text.0),
+            ),
             ..Thrown::default()
         };
     };
@@ -159,7 +189,11 @@ fn frame(line: &str) -> Option<Frame<'_>> {
     let column = parts.next()?.parse().ok()?;
     let line = parts.next()?.parse().ok()?;
     Some(Frame {
-        function: if function == "<anonymous>" { "" } else { function },
+        function: if function == "<anonymous>" {
+            ""
+        } else {
+            function
+        },
         url: parts.next()?,
         line,
         column,
@@ -177,7 +211,10 @@ mod tests {
     #[test]
     fn frames_are_read() {
         let read = frame("    at render (http://h:1/a b.ts:12:7)").unwrap();
-        assert_eq!((read.function, read.url, read.line, read.column), ("render", "http://h:1/a b.ts", 12, 7));
+        assert_eq!(
+            (read.function, read.url, read.line, read.column),
+            ("render", "http://h:1/a b.ts", 12, 7)
+        );
         let read = frame("    at http://h:1/a.ts:1:2").unwrap();
         assert_eq!((read.function, read.url), ("", "http://h:1/a.ts"));
         assert_eq!(frame("    at map (native)"), None);

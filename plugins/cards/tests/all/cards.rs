@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use crate::{document, error, isolated, realm, render};
 
-const ALL: [&str; 7] = ["isolated", "embedded", "fitted", "atom", "head", "icon", "markdown"];
+const ALL: [&str; 7] = [
+    "isolated", "embedded", "fitted", "atom", "head", "icon", "markdown",
+];
 
 #[test]
 fn every_format_is_the_static_member_of_its_name() {
@@ -45,7 +47,11 @@ fn only_formats_that_are_asked_for_and_known_are_rendered() {
     let document = document("./card.ts", "Card", &json!({}));
     let realm = realm(&[("card.ts", card), ("card.json", &document)]);
     let rendition = render(&realm, &["hologram", "head", "isolated", "isolated"]).unwrap();
-    let formats: Vec<_> = rendition.renderings.iter().map(|rendering| rendering.format.as_str()).collect();
+    let formats: Vec<_> = rendition
+        .renderings
+        .iter()
+        .map(|rendering| rendering.format.as_str())
+        .collect();
     assert_eq!(formats, ["isolated"]);
 }
 
@@ -61,7 +67,11 @@ fn embedded_and_fitted_are_rendered_once_for_each_type() {
         ("lib/dog.tsx", dog),
         ("cards/rex.json", &document),
     ]);
-    let rendition = Cards::render(realm.render_request("cards/rex.json", ["embedded", "fitted"]), &realm).unwrap();
+    let rendition = Cards::render(
+        realm.render_request("cards/rex.json", ["embedded", "fitted"]),
+        &realm,
+    )
+    .unwrap();
     let (dog, base, hidden, animal) = (
         "http://realm.test/demo/lib/dog.tsx/Dog",
         "http://realm.test/demo/lib/base.tsx/default",
@@ -72,7 +82,13 @@ fn embedded_and_fitted_are_rendered_once_for_each_type() {
     let renderings: Vec<_> = rendition
         .renderings
         .iter()
-        .map(|rendering| (rendering.format.as_str(), rendering.as_type.as_str(), rendering.contents.as_str()))
+        .map(|rendering| {
+            (
+                rendering.format.as_str(),
+                rendering.as_type.as_str(),
+                rendering.contents.as_str(),
+            )
+        })
         .collect();
     assert_eq!(
         renderings,
@@ -92,8 +108,14 @@ fn embedded_and_fitted_are_rendered_once_for_each_type() {
 #[test]
 fn a_type_is_named_after_the_module_that_it_is_written_in() {
     let realm = realm(&[
-        ("person.ts", "export class Person { static isolated = 'p'; }"),
-        ("index.ts", "export * from './person.ts'; export { Person as Human } from './person.ts';"),
+        (
+            "person.ts",
+            "export class Person { static isolated = 'p'; }",
+        ),
+        (
+            "index.ts",
+            "export * from './person.ts'; export { Person as Human } from './person.ts';",
+        ),
         ("card.json", &document("./index.ts", "Human", &json!({}))),
     ]);
     let rendition = render(&realm, &["isolated"]).unwrap();
@@ -103,11 +125,23 @@ fn a_type_is_named_after_the_module_that_it_is_written_in() {
 #[test]
 fn an_object_will_do_as_well_as_a_class() {
     let source = "const base = { isolated: (a) => `base ${a.n}`, head: '<meta>' }; export const Card = { __proto__: base, atom: 'a' }; export { base };";
-    let realm = realm(&[("card.ts", source), ("card.json", &document("./card.ts", "Card", &json!({ "n": 1 })))]);
+    let realm = realm(&[
+        ("card.ts", source),
+        (
+            "card.json",
+            &document("./card.ts", "Card", &json!({ "n": 1 })),
+        ),
+    ]);
     let rendition = render(&realm, &["isolated", "head", "atom"]).unwrap();
     assert_eq!(rendition.get("isolated"), Some("base 1"));
     assert_eq!(rendition.get("head"), Some("<meta>"));
-    assert_eq!(rendition.types, ["http://realm.test/demo/card.ts/Card", "http://realm.test/demo/card.ts/base"]);
+    assert_eq!(
+        rendition.types,
+        [
+            "http://realm.test/demo/card.ts/Card",
+            "http://realm.test/demo/card.ts/base"
+        ]
+    );
 }
 
 #[test]
@@ -138,9 +172,18 @@ fn functions_are_told_what_they_render() {
 #[test]
 fn what_one_function_does_to_the_attributes_the_next_does_not_see() {
     let source = "export class Card { static isolated(a) { a.list.push(1); return a.list; } static atom(a) { return a.list; } }";
-    let realm = realm(&[("card.ts", source), ("card.json", &document("./card.ts", "Card", &json!({ "list": [0] })))]);
+    let realm = realm(&[
+        ("card.ts", source),
+        (
+            "card.json",
+            &document("./card.ts", "Card", &json!({ "list": [0] })),
+        ),
+    ]);
     let rendition = render(&realm, &["isolated", "atom"]).unwrap();
-    assert_eq!((rendition.get("isolated"), rendition.get("atom")), (Some("01"), Some("0")));
+    assert_eq!(
+        (rendition.get("isolated"), rendition.get("atom")),
+        (Some("01"), Some("0"))
+    );
     assert_eq!(rendition.search_document, r#"{"list":[0]}"#);
 }
 
@@ -148,14 +191,40 @@ fn what_one_function_does_to_the_attributes_the_next_does_not_see() {
 fn titles_come_from_the_class_or_else_the_attributes() {
     let title = |member: &str, attributes: Value| {
         let source = format!("export class Card {{ static isolated = ''; {member} }}");
-        let realm = realm(&[("card.ts", &source), ("card.json", &document("./card.ts", "Card", &attributes))]);
+        let realm = realm(&[
+            ("card.ts", &source),
+            ("card.json", &document("./card.ts", "Card", &attributes)),
+        ]);
         render(&realm, &[]).unwrap().title
     };
-    assert_eq!(title("static title = ' Fixed '", json!({ "title": "x" })).as_deref(), Some("Fixed"));
-    assert_eq!(title("static title = async (a) => a.first + '!'", json!({ "first": "Ada" })).as_deref(), Some("Ada!"));
-    assert_eq!(title("static title = () => 7", json!({})).as_deref(), Some("7"));
-    assert_eq!(title("static title = () => undefined", json!({ "title": "T", "name": "N" })).as_deref(), Some("T"));
-    assert_eq!(title("", json!({ "title": " ", "name": "N" })).as_deref(), Some("N"));
+    assert_eq!(
+        title("static title = ' Fixed '", json!({ "title": "x" })).as_deref(),
+        Some("Fixed")
+    );
+    assert_eq!(
+        title(
+            "static title = async (a) => a.first + '!'",
+            json!({ "first": "Ada" })
+        )
+        .as_deref(),
+        Some("Ada!")
+    );
+    assert_eq!(
+        title("static title = () => 7", json!({})).as_deref(),
+        Some("7")
+    );
+    assert_eq!(
+        title(
+            "static title = () => undefined",
+            json!({ "title": "T", "name": "N" })
+        )
+        .as_deref(),
+        Some("T")
+    );
+    assert_eq!(
+        title("", json!({ "title": " ", "name": "N" })).as_deref(),
+        Some("N")
+    );
     assert_eq!(title("", json!({ "title": { "a": 1 } })), None);
 }
 
@@ -163,13 +232,31 @@ fn titles_come_from_the_class_or_else_the_attributes() {
 fn a_class_may_give_the_search_document() {
     let found = |source: &str| {
         let source = format!("export class Card {{ static searchDocument = {source}; }}");
-        let realm = realm(&[("card.ts", &source), ("card.json", &document("./card.ts", "Card", &json!({ "n": 1 })))]);
+        let realm = realm(&[
+            ("card.ts", &source),
+            (
+                "card.json",
+                &document("./card.ts", "Card", &json!({ "n": 1 })),
+            ),
+        ]);
         render(&realm, &[]).map(|rendition| rendition.search_document)
     };
-    assert_eq!(found("(a) => ({ twice: a.n * 2, gone: undefined })").unwrap(), r#"{"twice":2}"#);
-    for wrong in ["() => [1]", "() => 'text'", "() => ({ toJSON: () => 1 })", "() => ({ toJSON: () => undefined })", "() => () => 1"] {
+    assert_eq!(
+        found("(a) => ({ twice: a.n * 2, gone: undefined })").unwrap(),
+        r#"{"twice":2}"#
+    );
+    for wrong in [
+        "() => [1]",
+        "() => 'text'",
+        "() => ({ toJSON: () => 1 })",
+        "() => ({ toJSON: () => undefined })",
+        "() => () => 1",
+    ] {
         let (at, message) = error(found(wrong));
-        assert_eq!(at, "card-search-document card.json:1:1", "{wrong}: {message}");
+        assert_eq!(
+            at, "card-search-document card.json:1:1",
+            "{wrong}: {message}"
+        );
     }
 }
 
@@ -178,18 +265,33 @@ fn a_module_that_is_missing_is_unreadable() {
     let realm = realm(&[("card.json", &document("./nobody", "Card", &json!({})))]);
     assert_eq!(
         render(&realm, &["isolated"]),
-        Err(Failure::Unreadable(ReadFailure { specifier: "./nobody".into(), error: ReadError::NotFound }))
+        Err(Failure::Unreadable(ReadFailure {
+            specifier: "./nobody".into(),
+            error: ReadError::NotFound
+        }))
     );
 }
 
 #[test]
 fn an_export_that_is_missing_is_named_beside_those_that_are_there() {
-    let files = [("card.ts", "export const a = 1, Card2 = 2;"), ("card.json", &document("./card.ts", "Card", &json!({})))];
+    let files = [
+        ("card.ts", "export const a = 1, Card2 = 2;"),
+        ("card.json", &document("./card.ts", "Card", &json!({}))),
+    ];
     let (at, message) = error(render(&realm(&files), &[]));
     assert_eq!(at, "card-export card.json:1:1");
-    assert_eq!(message, "`./card.ts` does not export `Card`: it exports `Card2`, `a`");
-    let files = [files[0], ("card.json", &document("./card.ts", "a", &json!({})))];
-    assert_eq!(error(render(&realm(&files), &[])).1, "`a` of `./card.ts` is no class: its type is number");
+    assert_eq!(
+        message,
+        "`./card.ts` does not export `Card`: it exports `Card2`, `a`"
+    );
+    let files = [
+        files[0],
+        ("card.json", &document("./card.ts", "a", &json!({}))),
+    ];
+    assert_eq!(
+        error(render(&realm(&files), &[])).1,
+        "`a` of `./card.ts` is no class: its type is number"
+    );
 }
 
 #[test]

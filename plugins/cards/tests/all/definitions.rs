@@ -31,19 +31,31 @@ fn every_export_that_cards_can_adopt_from_is_a_definition() {
         })
     );
     assert_eq!(found[2].1["fields"], json!(["a"]));
-    assert_eq!(found[3].1, json!({ "name": "object", "ancestors": [], "formats": ["atom"], "fields": Value::Null }));
+    assert_eq!(
+        found[3].1,
+        json!({ "name": "object", "ancestors": [], "formats": ["atom"], "fields": Value::Null })
+    );
 }
 
 #[test]
 fn a_module_without_cards_defines_nothing() {
-    let realm = realm(&[("lib/util.ts", "export const a = 1; export function f() {}"), ("data.json", "{\"isolated\":1}")]);
-    assert_eq!(definitions(&realm, "http://realm.test/demo/lib/util.ts").unwrap(), []);
+    let realm = realm(&[
+        ("lib/util.ts", "export const a = 1; export function f() {}"),
+        ("data.json", "{\"isolated\":1}"),
+    ]);
+    assert_eq!(
+        definitions(&realm, "http://realm.test/demo/lib/util.ts").unwrap(),
+        []
+    );
 }
 
 #[test]
 fn fields_that_json_cannot_say_are_an_error() {
     for fields in ["() => () => 1", "{ a: 1n }", "Symbol()"] {
-        let realm = realm(&[("a.ts", &format!("export class A {{ static fields = {fields}; }}"))]);
+        let realm = realm(&[(
+            "a.ts",
+            &format!("export class A {{ static fields = {fields}; }}"),
+        )]);
         let (at, message) = error(definitions(&realm, "http://realm.test/demo/a.ts"));
         assert!(at.starts_with("card-"), "{fields}: {at} {message}");
     }

@@ -10,7 +10,11 @@ use crate::{document, error, isolated, realm, render};
 /// `isolated` of the class `Card` of `card.ts`.
 fn shown(files: &[(&str, &str)]) -> String {
     let card = document("./card.ts", "Card", &json!({}));
-    let files: Vec<_> = files.iter().copied().chain([("card.json", card.as_str())]).collect();
+    let files: Vec<_> = files
+        .iter()
+        .copied()
+        .chain([("card.json", card.as_str())])
+        .collect();
     let rendition = render(&realm(&files), &["isolated"]).unwrap();
     rendition.get("isolated").unwrap().to_owned()
 }
@@ -18,9 +22,18 @@ fn shown(files: &[(&str, &str)]) -> String {
 #[test]
 fn cycles_are_followed() {
     let shown = shown(&[
-        ("card.ts", "import { b } from './b.ts'; export function a() { return 'a'; } export class Card { static isolated = () => b(); }"),
-        ("b.ts", "import { a } from './card.ts'; import { c } from './c.ts'; export const b = () => a() + c; "),
-        ("c.ts", "import * as b from './b.ts'; export const c = typeof b;"),
+        (
+            "card.ts",
+            "import { b } from './b.ts'; export function a() { return 'a'; } export class Card { static isolated = () => b(); }",
+        ),
+        (
+            "b.ts",
+            "import { a } from './card.ts'; import { c } from './c.ts'; export const b = () => a() + c; ",
+        ),
+        (
+            "c.ts",
+            "import * as b from './b.ts'; export const c = typeof b;",
+        ),
     ]);
     assert_eq!(shown, "aobject");
 }
@@ -28,8 +41,14 @@ fn cycles_are_followed() {
 #[test]
 fn modules_may_await_before_they_are_done() {
     let shown = shown(&[
-        ("card.ts", "import { late } from './late.ts'; export class Card { static isolated = late; }"),
-        ("late.ts", "export const late = await new Promise((done) => setTimeout(done, 1000, 'late'));"),
+        (
+            "card.ts",
+            "import { late } from './late.ts'; export class Card { static isolated = late; }",
+        ),
+        (
+            "late.ts",
+            "export const late = await new Promise((done) => setTimeout(done, 1000, 'late'));",
+        ),
     ]);
     assert_eq!(shown, "late");
 }
@@ -37,17 +56,29 @@ fn modules_may_await_before_they_are_done() {
 #[test]
 fn a_module_knows_its_canonical_url() {
     let shown = shown(&[
-        ("card.ts", "import { url } from './lib/x'; export class Card { static isolated = import.meta.url + ' ' + url; }"),
+        (
+            "card.ts",
+            "import { url } from './lib/x'; export class Card { static isolated = import.meta.url + ' ' + url; }",
+        ),
         ("lib/x.ts", "export const url = import.meta.url;"),
     ]);
-    assert_eq!(shown, "http://realm.test/demo/card.ts http://realm.test/demo/lib/x.ts");
+    assert_eq!(
+        shown,
+        "http://realm.test/demo/card.ts http://realm.test/demo/lib/x.ts"
+    );
 }
 
 #[test]
 fn two_specifiers_of_one_url_are_one_module() {
     let shown = shown(&[
-        ("card.ts", "import { count as a } from './lib/n'; import { count as b } from '/demo/lib/../lib/n.ts'; import('./lib/n?x'); export class Card { static isolated = [a === b, a()]; }"),
-        ("lib/n.ts", "let n = 0; n += 1; export const count = () => n;"),
+        (
+            "card.ts",
+            "import { count as a } from './lib/n'; import { count as b } from '/demo/lib/../lib/n.ts'; import('./lib/n?x'); export class Card { static isolated = [a === b, a()]; }",
+        ),
+        (
+            "lib/n.ts",
+            "let n = 0; n += 1; export const count = () => n;",
+        ),
     ]);
     assert_eq!(shown, "1");
 }
@@ -55,8 +86,14 @@ fn two_specifiers_of_one_url_are_one_module() {
 #[test]
 fn json_is_a_module_with_or_without_attributes() {
     let shown = shown(&[
-        ("card.ts", "import a from './data.json'; import b from './data.json' with { type: 'json' }; export class Card { static isolated = [a === b, a.list.length, Object.keys(a), Object.getPrototypeOf(a) === Object.prototype].join(); }"),
-        ("data.json", r#"{ "list": [1, 2], "__proto__": { "evil": true } }"#),
+        (
+            "card.ts",
+            "import a from './data.json'; import b from './data.json' with { type: 'json' }; export class Card { static isolated = [a === b, a.list.length, Object.keys(a), Object.getPrototypeOf(a) === Object.prototype].join(); }",
+        ),
+        (
+            "data.json",
+            r#"{ "list": [1, 2], "__proto__": { "evil": true } }"#,
+        ),
     ]);
     assert_eq!(shown, "true,2,list,__proto__,true");
 }
@@ -64,7 +101,10 @@ fn json_is_a_module_with_or_without_attributes() {
 #[test]
 fn exports_of_others_are_passed_on() {
     let shown = shown(&[
-        ("card.ts", "export * from './a.ts'; export * as b from './b.ts'; export { default } from './b.ts'; import * as self from './card.ts'; export class Card { static isolated = () => Object.keys(self).join(); }"),
+        (
+            "card.ts",
+            "export * from './a.ts'; export * as b from './b.ts'; export { default } from './b.ts'; import * as self from './card.ts'; export class Card { static isolated = () => Object.keys(self).join(); }",
+        ),
         ("a.ts", "export const one = 1, two = 2; export default 0;"),
         ("b.ts", "export default 3;"),
     ]);
@@ -74,23 +114,41 @@ fn exports_of_others_are_passed_on() {
 #[test]
 fn modules_are_imported_when_they_are_asked_for() {
     let files = [
-        ("card.ts", "export class Card { static async isolated() { const { name } = await import(`./${'lazy'}.ts`); return name; } }"),
+        (
+            "card.ts",
+            "export class Card { static async isolated() { const { name } = await import(`./${'lazy'}.ts`); return name; } }",
+        ),
         ("lazy.ts", "export const name = 'lazy';"),
     ];
     assert_eq!(shown(&files), "lazy");
     let caught = "export class Card { static isolated = () => import('./gone.ts').catch((error) => error.message); }";
-    assert_eq!(isolated(caught, &json!({})).unwrap(), "cannot import `./gone.ts` from card.tsx");
+    assert_eq!(
+        isolated(caught, &json!({})).unwrap(),
+        "cannot import `./gone.ts` from card.tsx"
+    );
 }
 
 #[test]
 fn what_never_settles_is_an_error_that_says_so() {
-    let (at, message) = error(isolated("export class Card { static isolated = () => new Promise(() => {}); }", &json!({})));
+    let (at, message) = error(isolated(
+        "export class Card { static isolated = () => new Promise(() => {}); }",
+        &json!({}),
+    ));
     assert_eq!(at, "card-pending card.json:1:1");
-    assert_eq!(message, "a promise never settled while `isolated` was rendered");
-    let (_, message) = error(isolated("await new Promise(() => {}); export class Card {}", &json!({})));
+    assert_eq!(
+        message,
+        "a promise never settled while `isolated` was rendered"
+    );
+    let (_, message) = error(isolated(
+        "await new Promise(() => {}); export class Card {}",
+        &json!({}),
+    ));
     assert_eq!(message, "a promise never settled while card.tsx was loaded");
     let again = "export class Card { static isolated() { const again = () => setTimeout(again, 1); again(); return new Promise(() => {}); } }";
-    assert_eq!(error(isolated(again, &json!({}))).0, "card-pending card.json:1:1");
+    assert_eq!(
+        error(isolated(again, &json!({}))).0,
+        "card-pending card.json:1:1"
+    );
 }
 
 #[test]
@@ -127,8 +185,15 @@ impl Modules for WithRuntime {
 #[test]
 fn the_realms_own_jsx_runtime_is_taken() {
     let card = document("./card.tsx", "Card", &json!({}));
-    let realm = WithRuntime(realm(&[("card.tsx", "export class Card { static isolated = [<p />]; }"), ("card.json", &card)]));
-    let rendition = Cards::render(realm.0.render_request("card.json", ["isolated"]), &realm).unwrap();
+    let realm = WithRuntime(realm(&[
+        (
+            "card.tsx",
+            "export class Card { static isolated = [<p />]; }",
+        ),
+        ("card.json", &card),
+    ]));
+    let rendition =
+        Cards::render(realm.0.render_request("card.json", ["isolated"]), &realm).unwrap();
     assert_eq!(rendition.get("isolated"), Some("the realm's <p>"));
 }
 
@@ -136,8 +201,17 @@ fn the_realms_own_jsx_runtime_is_taken() {
 fn a_module_of_another_realm_is_as_the_realm_says() {
     let (at, message) = error(isolated("import 'lit'; export class Card {}", &json!({})));
     assert_eq!(at, "card-import card.tsx:1:8");
-    assert_eq!(message, "cannot import `lit` from card.tsx: it is in no realm here, and not in the import map");
+    assert_eq!(
+        message,
+        "cannot import `lit` from card.tsx: it is in no realm here, and not in the import map"
+    );
     let card = document("http://elsewhere.test/x.js", "Card", &json!({}));
     let found = render(&realm(&[("card.json", &card)]), &[]);
-    assert_eq!(found, Err(Failure::unreadable("http://elsewhere.test/x.js", ReadError::Outside)));
+    assert_eq!(
+        found,
+        Err(Failure::unreadable(
+            "http://elsewhere.test/x.js",
+            ReadError::Outside
+        ))
+    );
 }

@@ -41,12 +41,21 @@ fn a_module_that_poisons_the_engine_changes_nothing_of_what_is_reported() {
         ("card.json", &document("./card.tsx", "Card", &attributes)),
     ]);
     let rendition = render(&realm, &["isolated", "atom", "embedded", "fitted"]).unwrap();
-    let (own, ancestor) = ("http://realm.test/demo/card.tsx/Card", "http://realm.test/demo/base.tsx/Base");
+    let (own, ancestor) = (
+        "http://realm.test/demo/card.tsx/Card",
+        "http://realm.test/demo/base.tsx/Base",
+    );
     assert_eq!(rendition.types, [own, ancestor]);
     let renderings: Vec<_> = rendition
         .renderings
         .iter()
-        .map(|rendering| (rendering.format.as_str(), rendering.as_type.as_str(), rendering.contents.as_str()))
+        .map(|rendering| {
+            (
+                rendering.format.as_str(),
+                rendering.as_type.as_str(),
+                rendering.contents.as_str(),
+            )
+        })
         .collect();
     assert_eq!(
         renderings,
@@ -61,28 +70,46 @@ fn a_module_that_poisons_the_engine_changes_nothing_of_what_is_reported() {
         ]
     );
     assert_eq!(rendition.title.as_deref(), Some("<i>\"&"));
-    assert_eq!(serde_json::from_str::<Value>(&rendition.search_document).unwrap(), attributes);
+    assert_eq!(
+        serde_json::from_str::<Value>(&rendition.search_document).unwrap(),
+        attributes
+    );
 }
 
 #[test]
 fn an_error_under_poison_is_still_an_error() {
     let source = format!("{POISON}\nexport class Card {{ static isolated() {{ null.x; }} }}");
     let (_, message) = error(isolated(&source, &json!({})));
-    assert!(message.contains("cannot read property 'x' of null"), "{message}");
+    assert!(
+        message.contains("cannot read property 'x' of null"),
+        "{message}"
+    );
 }
 
 #[test]
 fn types_cannot_be_claimed_of_the_engines_own() {
     let source = "export const F = Object.getPrototypeOf(Function), O = Object.prototype; export class Card {}";
-    let realm = realm(&[("card.ts", source), ("card.json", &document("./card.ts", "Card", &json!({})))]);
-    assert_eq!(render(&realm, &[]).unwrap().types, ["http://realm.test/demo/card.ts/Card"]);
+    let realm = realm(&[
+        ("card.ts", source),
+        ("card.json", &document("./card.ts", "Card", &json!({}))),
+    ]);
+    assert_eq!(
+        render(&realm, &[]).unwrap().types,
+        ["http://realm.test/demo/card.ts/Card"]
+    );
 }
 
 #[test]
 fn recursion_is_an_error() {
-    let (at, message) = error(isolated("function f(n) { return f(n + 1) + 1; }\nexport class Card { static isolated = f; }", &json!({})));
+    let (at, message) = error(isolated(
+        "function f(n) { return f(n + 1) + 1; }\nexport class Card { static isolated = f; }",
+        &json!({}),
+    ));
     assert!(at.starts_with("card-recursion card.tsx:1:"), "{at}");
-    assert!(message.contains("Maximum call stack size exceeded"), "{message}");
+    assert!(
+        message.contains("Maximum call stack size exceeded"),
+        "{message}"
+    );
     for source in [
         "const Loop = (p) => <Loop {...p} />; export class Card { static isolated = () => <Loop />; }",
         "export class Card { static isolated() { let a = []; for (let i = 0; i < 1e5; i++) a = [a]; return a; } }",
@@ -112,30 +139,41 @@ fn a_memory_bomb_is_an_error() {
         let mut request = realm.render_request("card.json", ["isolated"]);
         request.options = r#"{"memoryBytes":33554432}"#.into();
         let (at, message) = error(Cards::render(request, &realm));
-        assert!(at.starts_with("card-memory ") || at.starts_with("card-too-large ") || message.contains("RangeError"), "{source}: {at} {message}");
+        assert!(
+            at.starts_with("card-memory ")
+                || at.starts_with("card-too-large ")
+                || message.contains("RangeError"),
+            "{source}: {at} {message}"
+        );
     }
 }
 
 #[test]
 fn a_result_that_is_too_large_is_an_error() {
-    for source in [
-        "'x'.repeat(1e8)",
-        "['<'.repeat(3e6)]",
-        "'€'.repeat(3e6)",
-    ] {
+    for source in ["'x'.repeat(1e8)", "['<'.repeat(3e6)]", "'€'.repeat(3e6)"] {
         let source = format!("export class Card {{ static isolated = () => {source}; }}");
         let (at, message) = error(isolated(&source, &json!({})));
         assert_eq!(at, "card-too-large card.json:1:1");
-        assert_eq!(message, "the card's output is larger than 8388608 bytes (while `isolated` was rendered)");
+        assert_eq!(
+            message,
+            "the card's output is larger than 8388608 bytes (while `isolated` was rendered)"
+        );
     }
 }
 
 #[test]
 fn formats_share_one_bound() {
-    let source = "export class Card { static isolated = 'x'.repeat(5e6); static atom = 'x'.repeat(5e6); }";
-    let realm = realm(&[("card.ts", source), ("card.json", &document("./card.ts", "Card", &json!({})))]);
+    let source =
+        "export class Card { static isolated = 'x'.repeat(5e6); static atom = 'x'.repeat(5e6); }";
+    let realm = realm(&[
+        ("card.ts", source),
+        ("card.json", &document("./card.ts", "Card", &json!({}))),
+    ]);
     assert!(render(&realm, &["isolated"]).is_ok());
-    assert_eq!(error(render(&realm, &["isolated", "atom"])).0, "card-too-large card.json:1:1");
+    assert_eq!(
+        error(render(&realm, &["isolated", "atom"])).0,
+        "card-too-large card.json:1:1"
+    );
 }
 
 #[test]
@@ -144,8 +182,14 @@ fn keys_of_a_prototype_are_keys_like_others() {
     let source = "export class Card { static isolated = (a) => [a.isAdmin, Object.keys(a), ({}).isAdmin].join('|'); }";
     let realm = realm(&[("card.ts", source), ("card.json", text)]);
     let rendition = render(&realm, &["isolated"]).unwrap();
-    assert_eq!(rendition.get("isolated"), Some("|__proto__,constructor,name|"));
-    assert_eq!(rendition.search_document, r#"{"__proto__":{"isAdmin":true},"constructor":"c","name":"n"}"#);
+    assert_eq!(
+        rendition.get("isolated"),
+        Some("|__proto__,constructor,name|")
+    );
+    assert_eq!(
+        rendition.search_document,
+        r#"{"__proto__":{"isAdmin":true},"constructor":"c","name":"n"}"#
+    );
     let named = realm.with("card.json", text.replace("\"Card\"", "\"__proto__\""));
     assert!(error(render(&named, &[])).0.starts_with("card-export "));
 }
@@ -163,24 +207,53 @@ fn members_that_throw_are_errors() {
     ] {
         let source = format!("export class Card {{ {member}; }}");
         let (at, message) = error(isolated(&source, &json!({})));
-        assert!(at.starts_with("card-error card.tsx:1:") && message.starts_with("Error: mine"), "{member}: {at} {message}");
+        assert!(
+            at.starts_with("card-error card.tsx:1:") && message.starts_with("Error: mine"),
+            "{member}: {at} {message}"
+        );
     }
 }
 
 #[test]
 fn what_json_cannot_say_is_an_error() {
-    for given in ["({ a: 1n })", "Symbol()", "(() => { const a = {}; a.a = a; return a; })()", "new Proxy({}, { ownKeys() { throw new Error('x'); } })", "({ a: '\\ud800' })"] {
+    for given in [
+        "({ a: 1n })",
+        "Symbol()",
+        "(() => { const a = {}; a.a = a; return a; })()",
+        "new Proxy({}, { ownKeys() { throw new Error('x'); } })",
+        "({ a: '\\ud800' })",
+    ] {
         let source = format!("export class Card {{ static searchDocument = () => {given}; }}");
-        assert!(error(isolated(&source, &json!({}))).0.starts_with("card-"), "{given}");
+        assert!(
+            error(isolated(&source, &json!({}))).0.starts_with("card-"),
+            "{given}"
+        );
     }
     let source = "export class Card { static title = () => Symbol('x'); }";
-    assert_eq!(error(isolated(source, &json!({}))).0, "card-title card.json:1:1");
+    assert_eq!(
+        error(isolated(source, &json!({}))).0,
+        "card-title card.json:1:1"
+    );
 }
 
 #[test]
 fn half_a_character_is_replaced() {
-    assert_eq!(isolated("export class Card { static isolated = 'a\\ud800b'; }", &json!({})).unwrap(), "a\u{fffd}b");
-    assert_eq!(isolated("export class Card { static isolated = () => <p>{'\\udc00\\0'}</p>; }", &json!({})).unwrap(), "<p>\u{fffd}\0</p>");
+    assert_eq!(
+        isolated(
+            "export class Card { static isolated = 'a\\ud800b'; }",
+            &json!({})
+        )
+        .unwrap(),
+        "a\u{fffd}b"
+    );
+    assert_eq!(
+        isolated(
+            "export class Card { static isolated = () => <p>{'\\udc00\\0'}</p>; }",
+            &json!({})
+        )
+        .unwrap(),
+        "<p>\u{fffd}\0</p>"
+    );
 }
 
 #[test]

@@ -9,12 +9,27 @@ fn text_is_escaped_wherever_a_document_puts_it() {
     let evil = "</p><script>alert(1)</script>\"' onload=x &amp;";
     let a = json!({ "evil": evil, "url": "java\nscript:alert(1)", "spread": { "onclick": "alert(1)", "onError": "x", "title": "\"><b>" } });
     assert_eq!(
-        html("<p title={a.evil}>{a.evil}{[a.evil]}</p>", &a).unwrap().matches("<script").count(),
+        html("<p title={a.evil}>{a.evil}{[a.evil]}</p>", &a)
+            .unwrap()
+            .matches("<script")
+            .count(),
         0
     );
-    assert_eq!(html("<a href={a.url}>x</a>", &a).unwrap(), r#"<a href="about:blank#blocked">x</a>"#);
-    assert_eq!(html("<p {...a.spread} />", &a).unwrap(), r#"<p title="&quot;&gt;&lt;b&gt;"></p>"#);
-    assert_eq!(html("<script>{a.evil}</script>", &a).unwrap().matches("</script").count(), 1);
+    assert_eq!(
+        html("<a href={a.url}>x</a>", &a).unwrap(),
+        r#"<a href="about:blank#blocked">x</a>"#
+    );
+    assert_eq!(
+        html("<p {...a.spread} />", &a).unwrap(),
+        r#"<p title="&quot;&gt;&lt;b&gt;"></p>"#
+    );
+    assert_eq!(
+        html("<script>{a.evil}</script>", &a)
+            .unwrap()
+            .matches("</script")
+            .count(),
+        1
+    );
     assert_eq!(html("raw('<b>')", &a).unwrap(), "<b>");
 }
 
@@ -23,16 +38,31 @@ fn keys_of_a_document_cannot_be_markup() {
     let a = json!({ "spread": { "x><script>": "1" }, "tag": "img src=x onerror=alert(1)" });
     let (at, message) = error(html("<p {...a.spread} />", &a));
     assert_eq!(at, "card-error card.tsx:3:58");
-    assert_eq!(message, "TypeError: `x><script>` of <p> is no name of an attribute (while `isolated` was rendered)");
-    assert!(error(html("{ const T = a.tag; return <T />; }", &a)).1.contains("is no name of an element"));
+    assert_eq!(
+        message,
+        "TypeError: `x><script>` of <p> is no name of an attribute (while `isolated` was rendered)"
+    );
+    assert!(
+        error(html("{ const T = a.tag; return <T />; }", &a))
+            .1
+            .contains("is no name of an element")
+    );
 }
 
 #[test]
 fn a_document_cannot_make_markup() {
     // What a node looks like from outside makes none.
     let a = json!({ "node": { "type": "b", "props": { "children": "x" } }, "html": { "__html": "<b>" } });
-    assert!(error(html("<p>{a.node}</p>", &a)).1.contains("an object is not something to show"));
-    assert!(error(html("<p dangerouslySetInnerHTML={a.html} />", &a)).1.contains("raw(html)"));
+    assert!(
+        error(html("<p>{a.node}</p>", &a))
+            .1
+            .contains("an object is not something to show")
+    );
+    assert!(
+        error(html("<p dangerouslySetInnerHTML={a.html} />", &a))
+            .1
+            .contains("raw(html)")
+    );
 }
 
 #[test]
@@ -67,5 +97,12 @@ fn what_has_no_text_is_an_error_at_its_place() {
         let (_, message) = error(isolated(&source, &json!({})));
         assert!(message.contains(says), "{message}");
     }
-    assert_eq!(isolated("export class Card { static isolated = () => [1n, 2.5]; }", &json!({})).unwrap(), "12.5");
+    assert_eq!(
+        isolated(
+            "export class Card { static isolated = () => [1n, 2.5]; }",
+            &json!({})
+        )
+        .unwrap(),
+        "12.5"
+    );
 }

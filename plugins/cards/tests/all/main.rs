@@ -1,6 +1,7 @@
 //! Documents in, pages out: the plugin against a realm in memory, its modules transpiled by the plugin `typescript`.
 
 mod cards;
+mod corpus;
 mod definitions;
 mod documents;
 mod engine;
@@ -41,14 +42,18 @@ fn document(module: &str, name: &str, attributes: &Value) -> String {
 
 /// Renders the document at `card.json`.
 fn render(realm: &MemoryFiles, formats: &[&str]) -> Result<Rendition, Failure> {
-    Cards::render(realm.render_request("card.json", formats.iter().copied()), realm)
+    Cards::render(
+        realm.render_request("card.json", formats.iter().copied()),
+        realm,
+    )
 }
 
 /// `isolated` of a card whose class is `Card` of the module `card.tsx`.
 fn isolated(source: &str, attributes: &Value) -> Result<String, Failure> {
     let card = document("./card.tsx", "Card", attributes);
     let realm = realm(&[("card.tsx", source), ("card.json", &card)]);
-    render(&realm, &["isolated"]).map(|rendition| rendition.get("isolated").unwrap_or_default().to_owned())
+    render(&realm, &["isolated"])
+        .map(|rendition| rendition.get("isolated").unwrap_or_default().to_owned())
 }
 
 /// The HTML of an expression, in a module that has `raw` and the attributes `a`.
@@ -89,7 +94,10 @@ fn definitions(realm: &dyn Realm, url: &str) -> Result<Vec<(String, Value)>, Fai
         .into_iter()
         .map(|definition| {
             assert_eq!(definition.kind, "card");
-            (definition.export_name, serde_json::from_str(&definition.schema).expect("JSON"))
+            (
+                definition.export_name,
+                serde_json::from_str(&definition.schema).expect("JSON"),
+            )
         })
         .collect())
 }

@@ -6,7 +6,9 @@ use crate::isolated;
 
 /// What an expression gives, as JSON.
 fn value(expression: &str) -> String {
-    let source = format!("export class Card {{ static isolated = async () => JSON.stringify(await ({expression})); }}");
+    let source = format!(
+        "export class Card {{ static isolated = async () => JSON.stringify(await ({expression})); }}"
+    );
     isolated(&source, &json!({})).unwrap_or_else(|failure| panic!("{expression}: {failure:?}"))
 }
 
@@ -20,7 +22,9 @@ fn holds(expressions: &[&str]) {
 #[test]
 fn urls() {
     assert_eq!(
-        value("(() => { const u = new URL('../a b?x=1&y=é#h', 'https://u:p@h.example:8443/d/e/f'); u.searchParams.append('z', '1 2'); u.port = '443'; u.hash = ''; return [u.href, u.origin, u.host, u.username, u.searchParams.get('y')]; })()"),
+        value(
+            "(() => { const u = new URL('../a b?x=1&y=é#h', 'https://u:p@h.example:8443/d/e/f'); u.searchParams.append('z', '1 2'); u.port = '443'; u.hash = ''; return [u.href, u.origin, u.host, u.username, u.searchParams.get('y')]; })()"
+        ),
         r#"["https://u:p@h.example/d/a%20b?x=1&y=%C3%A9&z=1+2","https://h.example","h.example","u","é"]"#
     );
     holds(&[
@@ -58,7 +62,9 @@ fn clones() {
 #[test]
 fn timers_run_in_order_without_waiting() {
     assert_eq!(
-        value("new Promise((done) => { const log = []; const t = setTimeout(() => log.push('cleared'), 1); setTimeout(() => { log.push('b'); setTimeout(() => done(log), 0); }, 50); setTimeout((x) => log.push(x), 10, 'a'); queueMicrotask(() => log.push('now')); clearTimeout(t); clearInterval(setInterval(() => log.push('never'), 1)); })"),
+        value(
+            "new Promise((done) => { const log = []; const t = setTimeout(() => log.push('cleared'), 1); setTimeout(() => { log.push('b'); setTimeout(() => done(log), 0); }, 50); setTimeout((x) => log.push(x), 10, 'a'); queueMicrotask(() => log.push('now')); clearTimeout(t); clearInterval(setInterval(() => log.push('never'), 1)); })"
+        ),
         r#"["now","a","b"]"#
     );
 }
@@ -67,18 +73,51 @@ fn timers_run_in_order_without_waiting() {
 fn numbers_are_written_as_americans_do() {
     for (expression, written) in [
         ("(1234567.891).toLocaleString()", "1,234,567.891"),
-        ("(1234.5).toLocaleString('en-US', { style: 'currency', currency: 'USD' })", "$1,234.50"),
-        ("(-1234.567).toLocaleString('de', { maximumFractionDigits: 1 })", "-1,234.6"),
-        ("new Intl.NumberFormat('en-US', { style: 'percent' }).format(0.07)", "7%"),
-        ("new Intl.NumberFormat('en-US', { style: 'percent', maximumFractionDigits: 1 }).format(0.1234)", "12.3%"),
-        ("Intl.NumberFormat('en-US', { style: 'currency', currency: 'JPY' }).format(1234.5)", "¥1,235"),
-        ("new Intl.NumberFormat('en', { notation: 'compact' }).format(1234567)", "1.2M"),
-        ("new Intl.NumberFormat().format(1e21)", "1,000,000,000,000,000,000,000"),
-        ("new Intl.NumberFormat('en', { minimumFractionDigits: 2 }).format(5)", "5.00"),
-        ("new Intl.NumberFormat('en', { maximumFractionDigits: 0 }).format(0.5)", "1"),
-        ("(12345678901234567890n).toLocaleString()", "12,345,678,901,234,567,890"),
+        (
+            "(1234.5).toLocaleString('en-US', { style: 'currency', currency: 'USD' })",
+            "$1,234.50",
+        ),
+        (
+            "(-1234.567).toLocaleString('de', { maximumFractionDigits: 1 })",
+            "-1,234.6",
+        ),
+        (
+            "new Intl.NumberFormat('en-US', { style: 'percent' }).format(0.07)",
+            "7%",
+        ),
+        (
+            "new Intl.NumberFormat('en-US', { style: 'percent', maximumFractionDigits: 1 }).format(0.1234)",
+            "12.3%",
+        ),
+        (
+            "Intl.NumberFormat('en-US', { style: 'currency', currency: 'JPY' }).format(1234.5)",
+            "¥1,235",
+        ),
+        (
+            "new Intl.NumberFormat('en', { notation: 'compact' }).format(1234567)",
+            "1.2M",
+        ),
+        (
+            "new Intl.NumberFormat().format(1e21)",
+            "1,000,000,000,000,000,000,000",
+        ),
+        (
+            "new Intl.NumberFormat('en', { minimumFractionDigits: 2 }).format(5)",
+            "5.00",
+        ),
+        (
+            "new Intl.NumberFormat('en', { maximumFractionDigits: 0 }).format(0.5)",
+            "1",
+        ),
+        (
+            "(12345678901234567890n).toLocaleString()",
+            "12,345,678,901,234,567,890",
+        ),
         ("(0.000001).toLocaleString()", "0"),
-        ("(1e-7).toLocaleString('en', { maximumFractionDigits: 8 })", "0.0000001"),
+        (
+            "(1e-7).toLocaleString('en', { maximumFractionDigits: 8 })",
+            "0.0000001",
+        ),
         ("NaN.toLocaleString()", "NaN"),
     ] {
         assert_eq!(value(expression), format!("\"{written}\""), "{expression}");
@@ -92,23 +131,56 @@ fn dates_are_written_as_americans_do_in_utc() {
         ("toLocaleDateString()", "3/5/2024"),
         ("toLocaleTimeString()", "5:04:09 PM"),
         ("toLocaleString()", "3/5/2024, 5:04:09 PM"),
-        ("toLocaleDateString('en-US', { dateStyle: 'full' })", "Tuesday, March 5, 2024"),
-        ("toLocaleDateString('en-US', { dateStyle: 'medium' })", "Mar 5, 2024"),
-        ("toLocaleDateString('en-US', { month: 'long', year: 'numeric' })", "March 2024"),
-        ("toLocaleDateString('en-US', { weekday: 'short', month: 'short', day: 'numeric' })", "Tue, Mar 5"),
-        ("toLocaleString('en-US', { dateStyle: 'long', timeStyle: 'short' })", "March 5, 2024 at 5:04 PM"),
-        ("toLocaleTimeString('en-US', { hour: '2-digit', minute: '2-digit', hour12: false })", "17:04"),
-        ("toLocaleDateString('en-US', { year: 'numeric', month: '2-digit', day: '2-digit', timeZone: 'UTC' })", "03/05/2024"),
+        (
+            "toLocaleDateString('en-US', { dateStyle: 'full' })",
+            "Tuesday, March 5, 2024",
+        ),
+        (
+            "toLocaleDateString('en-US', { dateStyle: 'medium' })",
+            "Mar 5, 2024",
+        ),
+        (
+            "toLocaleDateString('en-US', { month: 'long', year: 'numeric' })",
+            "March 2024",
+        ),
+        (
+            "toLocaleDateString('en-US', { weekday: 'short', month: 'short', day: 'numeric' })",
+            "Tue, Mar 5",
+        ),
+        (
+            "toLocaleString('en-US', { dateStyle: 'long', timeStyle: 'short' })",
+            "March 5, 2024 at 5:04 PM",
+        ),
+        (
+            "toLocaleTimeString('en-US', { hour: '2-digit', minute: '2-digit', hour12: false })",
+            "17:04",
+        ),
+        (
+            "toLocaleDateString('en-US', { year: 'numeric', month: '2-digit', day: '2-digit', timeZone: 'UTC' })",
+            "03/05/2024",
+        ),
     ] {
-        assert_eq!(value(&format!("{date}.{expression}")), format!("\"{written}\""), "{expression}");
+        assert_eq!(
+            value(&format!("{date}.{expression}")),
+            format!("\"{written}\""),
+            "{expression}"
+        );
     }
-    holds(&["(() => { try { new Date(0).toLocaleString('en', { timeZone: 'Europe/Paris' }); } catch (error) { return error instanceof RangeError && error.message.includes('UTC'); } })()"]);
+    holds(&[
+        "(() => { try { new Date(0).toLocaleString('en', { timeZone: 'Europe/Paris' }); } catch (error) { return error instanceof RangeError && error.message.includes('UTC'); } })()",
+    ]);
 }
 
 #[test]
 fn words_are_sorted_and_listed() {
-    assert_eq!(value("['b', 'a', 'Z', 'é', 'e', 'A'].sort((x, y) => x.localeCompare(y))"), r#"["a","A","b","e","é","Z"]"#);
-    assert_eq!(value("['a10', 'a2'].sort(new Intl.Collator('en', { numeric: true }).compare)"), r#"["a2","a10"]"#);
+    assert_eq!(
+        value("['b', 'a', 'Z', 'é', 'e', 'A'].sort((x, y) => x.localeCompare(y))"),
+        r#"["a","A","b","e","é","Z"]"#
+    );
+    assert_eq!(
+        value("['a10', 'a2'].sort(new Intl.Collator('en', { numeric: true }).compare)"),
+        r#"["a2","a10"]"#
+    );
     holds(&[
         "new Intl.Collator('en', { sensitivity: 'base' }).compare('É', 'e') === 0",
         "new Intl.ListFormat('en').format(['a', 'b', 'c']) === 'a, b, and c'",
@@ -119,7 +191,9 @@ fn words_are_sorted_and_listed() {
 
 #[test]
 fn a_console_takes_whatever_it_is_given() {
-    holds(&["(console.log('a', 1, 1n, Symbol('s'), null, undefined, { a: [1, { b: { c: { d: 1 } } }] }, new Map([[1, 2]]), new Error('x'), () => 1), console.assert(false, 'x'), console.table([]), console.groupEnd(), true)"]);
+    holds(&[
+        "(console.log('a', 1, 1n, Symbol('s'), null, undefined, { a: [1, { b: { c: { d: 1 } } }] }, new Map([[1, 2]]), new Error('x'), () => 1), console.assert(false, 'x'), console.table([]), console.groupEnd(), true)",
+    ]);
 }
 
 #[test]
