@@ -11,6 +11,7 @@ pub(crate) const SCHEMA: &str = include_str!("options.schema.json");
 pub(crate) struct Options {
     pub(crate) memory_bytes: u32,
     pub(crate) output_bytes: u32,
+    pub(crate) stack_bytes: u32,
 }
 
 impl Default for Options {
@@ -18,6 +19,7 @@ impl Default for Options {
         Self {
             memory_bytes: 160 << 20,
             output_bytes: 8 << 20,
+            stack_bytes: 256 << 10,
         }
     }
 }
@@ -33,5 +35,6 @@ mod tests {
         let options = Options::default();
         assert_eq!(default("memoryBytes"), Some(options.memory_bytes.into()));
         assert_eq!(default("outputBytes"), Some(options.output_bytes.into()));
+        assert_eq!(default("stackBytes"), Some(options.stack_bytes.into()));
     }
 }

@@ -21,12 +21,6 @@ pub(crate) use graph::{Graph, root_of};
 
 use crate::options::Options;
 
-/// Half of what build.rs links: frames of the engine's own C take stack beside what this counts.
-#[cfg(target_family = "wasm")]
-const STACK_BYTES: usize = 4 << 20;
-#[cfg(not(target_family = "wasm"))]
-const STACK_BYTES: usize = 512 << 10;
-
 /// Cycles are looked for when so much is in use; a call is short, and the instance ends with it.
 const GC_THRESHOLD: usize = 32 << 20;
 
@@ -51,7 +45,7 @@ pub(crate) fn run<R>(
         };
         let runtime = Runtime::new().map_err(broken)?;
         runtime.set_memory_limit(options.memory_bytes as usize);
-        runtime.set_max_stack_size(STACK_BYTES);
+        runtime.set_max_stack_size(options.stack_bytes as usize);
         runtime.set_gc_threshold(GC_THRESHOLD);
         runtime.set_loader(graph::Modules(graph.clone()), graph::Modules(graph.clone()));
         let context = Context::full(&runtime).map_err(broken)?;

@@ -1,6 +1,7 @@
 //! Documents in, pages out: the plugin against a realm in memory, its modules transpiled by the plugin `typescript`.
 
 mod cards;
+mod corpus;
 mod definitions;
 mod documents;
 mod engine;
