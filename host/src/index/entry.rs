@@ -36,6 +36,16 @@ impl Card {
         }
     }
 
+    /// Of a document that could never be rendered.
+    pub(super) fn empty() -> Self {
+        Self {
+            title: None,
+            types: Vec::new(),
+            search_document: "{}".to_owned(),
+            words: String::new(),
+        }
+    }
+
     /// Of a file that nobody has rendered.
     pub(super) fn of_file(name: &str, media_type: &str, size: u64) -> Self {
         let document = json!({ "name": name, "mediaType": media_type, "size": size });

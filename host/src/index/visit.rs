@@ -293,7 +293,8 @@ impl Worker {
         };
         let (card, error) = match &rendered.outcome {
             DocumentOutcome::Rendition(rendition) => (Card::of(rendition), None),
-            DocumentOutcome::Failed(failure) => (file(), Some(error_of(failure))),
+            // Where nothing was good before, there is nothing to show.
+            DocumentOutcome::Failed(failure) => (Card::empty(), Some(error_of(failure))),
             DocumentOutcome::Plain | DocumentOutcome::Definitions(_) => (file(), None),
         };
         let contents: Vec<_> = match &rendered.outcome {
