@@ -90,7 +90,7 @@ fn collect(value: &Value, all: &mut String) {
 }
 
 /// A Postgres takes no text with a NUL in it.
-fn clean_text(text: &str) -> String {
+pub(super) fn clean_text(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
