@@ -232,12 +232,15 @@ impl Host {
     /// Waits until so many stand at a gate.
     pub async fn at_gate(&self, point: &str, count: u64) {
         eventually(&format!("{count} at gate {point}"), || async {
-            let waiting = self.admin(&format!("/_gates/{point}")).await.json()["waiting"]
-                .as_u64()
-                .unwrap_or_default();
-            (waiting >= count).then_some(())
+            (self.waiting_at(point).await >= count).then_some(())
         })
         .await;
+    }
+
+    /// How many stand at a gate.
+    pub async fn waiting_at(&self, point: &str) -> u64 {
+        let gate = self.admin(&format!("/_gates/{point}")).await.json();
+        gate["waiting"].as_u64().unwrap_or_default()
     }
 
     /// How many guest calls of a plugin the host has begun.

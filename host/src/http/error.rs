@@ -8,6 +8,7 @@ use crate::database::DatabaseError;
 use crate::lifecycle::{LifecycleError, WriteError};
 use crate::plugins::{CallError, Diagnostic, Kind};
 use crate::reading::{Failure, ReadError};
+use crate::realm::query::QueryError;
 use crate::realm::{Generation, PathError};
 
 /// The media type of every error document.
@@ -222,6 +223,9 @@ impl From<DatabaseError> for Problem {
             DatabaseError::Locked(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "locked", error).retry()
             }
+            DatabaseError::TooSlow(_) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "too-slow", error).retry()
+            }
             DatabaseError::OutcomeUnknown(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "outcome-unknown", error).retry()
             }
@@ -245,10 +249,21 @@ impl From<ReadError> for Problem {
             ReadError::TooStale(_) => busy("too-stale"),
             ReadError::Overtaken(_) => busy("overtaken"),
             ReadError::NotYet { .. } => busy("generation-not-reached"),
+            ReadError::NotIndexed { .. } => busy("generation-not-reached"),
             ReadError::Queue(_) => busy("plugin-busy"),
             ReadError::Stopping => busy("stopping"),
             ReadError::Broken => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error),
         }
+    }
+}
+
+impl From<QueryError> for Problem {
+    fn from(error: QueryError) -> Self {
+        let status = StatusCode::BAD_REQUEST;
+        let place = json!({ "pointer": error.place });
+        let more = Map::from_iter([("source".to_owned(), place)]);
+        let error = entry(status, "bad-query", &error.to_string(), more);
+        Self::many(status, vec![error])
     }
 }
 

@@ -19,6 +19,7 @@ mod read;
 mod readiness;
 mod realms;
 mod route;
+mod search;
 mod serve;
 mod server;
 pub(crate) mod write;
@@ -32,7 +33,7 @@ use self::authorize::Claims;
 use self::coding::Codings;
 use self::observe::Observer;
 use crate::auth::Authenticator;
-use crate::config::{Config, CorsOrigins, HttpLimits};
+use crate::config::{Config, CorsOrigins, HttpLimits, SearchLimits};
 use crate::lifecycle::Lifecycle;
 use crate::reading::Reader;
 use crate::registry::{Registry, Replicas};
@@ -69,6 +70,7 @@ struct Inner {
     max_file_bytes: usize,
     max_body_bytes: usize,
     limits: HttpLimits,
+    search: SearchLimits,
     cors: CorsOrigins,
     claims: Claims,
     codings: Codings,
@@ -98,6 +100,7 @@ impl App {
             max_file_bytes: config.max_file_bytes,
             max_body_bytes: config.max_body_bytes,
             limits: config.http.clone(),
+            search: config.search,
             cors: config.cors_origins.clone(),
             claims: Claims::new(&parts.origin, config),
             codings: Codings::new(config.compression.clone(), config.cache_bytes / CODED),

@@ -273,7 +273,7 @@ async fn listing(app: &App, realm: &Mounted, rest: &str) -> Result<Response, Pro
 }
 
 /// Milliseconds since 1970 as RFC 9110 writes a date.
-fn http_date(millis: i64) -> Option<String> {
+pub(super) fn http_date(millis: i64) -> Option<String> {
     let time = UNIX_EPOCH + Duration::from_millis(u64::try_from(millis).ok()?);
     Some(httpdate::fmt_http_date(time))
 }

@@ -6,7 +6,8 @@ use hyper::{HeaderMap, Method, Request, StatusCode, Version};
 use super::authorize::Need;
 use super::error::{Problem, respond};
 use super::{
-    App, answer, atomic, events, info, origin, permissions, read, readiness, realms, server, write,
+    App, answer, atomic, events, info, origin, permissions, read, readiness, realms, search,
+    server, write,
 };
 use crate::reading::Asked;
 use crate::registry::Found;
@@ -100,6 +101,7 @@ impl App {
         let path = parts.uri.path();
         let known = self.0.registry.generation();
         let is_get = parts.method == Method::GET;
+        let searches = search::is_asked(&parts.method, &parts.headers);
         let reads = is_get || parts.method == Method::HEAD;
         let mut found = self.find(host, path);
         match &found {
@@ -116,10 +118,12 @@ impl App {
             Found::Realm(realm, rest) => (realm, Some(&path[path.len() - rest..])),
             Found::LacksSlash(realm) => (realm, None),
         };
+        // A search is a read, whatever its method looks like.
+        let searches = searches && rest == Some("_search") && !mutant!("search-as-a-write");
         let need = match rest {
             Some("_readiness-check") => Need::Sight,
             Some("_permissions") => Need::Own,
-            _ if reads => Need::Read,
+            _ if reads || searches => Need::Read,
             _ => Need::Write,
         };
         let seen = self
@@ -134,7 +138,7 @@ impl App {
                 Err(no_method("GET, HEAD, OPTIONS"))
             };
         };
-        if !reads {
+        if !reads && !searches {
             self.refuse_foreign(&parts.headers, realm.url.origin())?;
         }
         let ask = read::Ask {
@@ -184,6 +188,14 @@ impl App {
                     may("GET, HEAD")?;
                     Box::pin(readiness::check(&ask)).await
                 }
+                "_search" if searches => {
+                    let ask = read::Ask {
+                        is_get: true,
+                        ..ask
+                    };
+                    Box::pin(search::search(&ask, body)).await
+                }
+                "_search" => Err(search::wrong_method()),
                 _ => Err(Problem::new(
                     StatusCode::NOT_FOUND,
                     "not-found",

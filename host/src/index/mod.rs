@@ -10,6 +10,7 @@ mod entry;
 mod expand;
 mod updates;
 mod visit;
+mod words;
 mod worker;
 
 use std::collections::HashMap;
@@ -30,6 +31,8 @@ use crate::realm::{BlobHash, RealmId};
 use crate::registry::Registry;
 
 use self::updates::Updates;
+
+pub use self::words::{MAX_WORDS_BYTES, words};
 
 /// Bounds of the work that no request waits for.
 #[derive(Clone, Debug)]

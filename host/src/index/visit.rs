@@ -6,7 +6,8 @@ use tokio::task::JoinSet;
 use tracing::debug;
 
 use super::Worker;
-use super::entry::{Card, clean_text, error_of, words};
+use super::entry::{Card, clean_text, error_of};
+use super::words;
 use super::worker::{Trouble, Turn, pause};
 use crate::database::{
     DatabaseError, EntryState, Job, NewEntry, NewRendering, Seen, Shown, Stored, Visit, bounded,
@@ -171,7 +172,9 @@ impl Worker {
     async fn files(&self, url: &RealmUrl, realm: RealmId, visits: &[Visit]) -> Result<(), Trouble> {
         let own = &self.0;
         let _store = own.stores.acquire().await;
-        let store = own.database.store_files(realm, visits, words);
+        let store = own.database.store_files(realm, visits, |name, document| {
+            words(Some(name), document, None)
+        });
         let changed = bounded(own.limits.database_timeout, "store_files", store).await?;
         let visits = visits.len() as u64;
         count(Outcome::Found, changed.min(visits));

@@ -14,6 +14,7 @@ mod guest_files;
 mod module;
 mod rendering;
 mod resolve;
+mod search;
 mod stored;
 
 use std::sync::{Arc, OnceLock};
@@ -183,6 +184,14 @@ pub enum ReadError {
         wanted: Generation,
         /// What has been applied.
         applied: Generation,
+    },
+    /// The index has not come to the generation that the request names.
+    #[error("the index does not have all of generation {wanted} yet; it has generation {reached}")]
+    NotIndexed {
+        /// The one that the request names.
+        wanted: Generation,
+        /// What it shows everything of.
+        reached: Generation,
     },
     /// Too many calls wait.
     #[error(transparent)]

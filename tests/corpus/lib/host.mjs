@@ -14,13 +14,13 @@ function environment() {
   return { ...env, NO_COLOR: '1' };
 }
 
-export async function startHost(binary) {
-  const data = fs.mkdtempSync(path.join(os.tmpdir(), 'realm-corpus-'));
+/// With these arguments, on the data folder of a host before it where one is given.
+export async function startHost(binary, { args = [], data = fs.mkdtempSync(path.join(os.tmpdir(), 'realm-corpus-')) } = {}) {
   const log = path.join(data, 'host.log');
   const errors = fs.openSync(log, 'w');
   const child = spawn(
     binary,
-    ['serve', '--data-dir', data, '--listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0'],
+    ['serve', '--data-dir', data, '--listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0', ...args],
     // In the data folder, so that no `realm.toml` of the place we were started from is read.
     { cwd: data, env: environment(), stdio: ['ignore', 'pipe', errors] },
   );
@@ -95,14 +95,15 @@ export function command(host, ...args) {
   });
 }
 
-export async function stopHost(host) {
+/// `keep`: its data folder is left to another.
+export async function stopHost(host, { keep = false } = {}) {
   if (!host.ended) {
     host.child.kill('SIGTERM');
     const timer = setTimeout(() => host.child.kill('SIGKILL'), STOP_WITHIN);
     await host.exit;
     clearTimeout(timer);
   }
-  fs.rmSync(host.data, { recursive: true, force: true });
+  if (!keep) fs.rmSync(host.data, { recursive: true, force: true });
 }
 
 /// The end of the host's log, for a failure's message.

@@ -58,6 +58,7 @@ export async function tools(folder) {
   return {
     ts: require('typescript'),
     acorn: await load('acorn'),
+    parse5: await load('parse5'),
     sass: require('sass'),
     postcss: require('postcss'),
     valueParser: require('postcss-value-parser'),

@@ -166,6 +166,7 @@ fn request(host: &Host, cell: &Cell, realm: &str, number: usize) -> RequestBuild
             let add = json!({ "op": "add", "href": format!("atomic-{number}.txt"), "data": { "type": "source", "attributes": { "content": "x" } } });
             in_realm("POST", "_atomic").body(json!({ "atomic:operations": [add] }).to_string())
         }
+        "QUERY _search" => in_realm("QUERY", "_search").body("{}"),
         "POST _invalidate" => in_realm("POST", "_invalidate"),
         "PATCH _permissions" => {
             let body =
