@@ -334,6 +334,11 @@ fn work(config: &Config, core: &Core, reader: &Reader) -> Worker {
         reader: reader.clone(),
         limits: IndexLimits {
             concurrency: config.index_concurrency,
+            // A SQLite has one writer.
+            stores: match config.database_url {
+                Some(_) => config.database_connections as usize / 4,
+                None => 1,
+            },
             lease: config.job_lease,
             pause: config.job_pause,
             database_timeout: config.database_timeout,

@@ -734,12 +734,36 @@ impl Transaction {
             let sql = "DELETE FROM index_renderings WHERE entry_id = $1";
             within!(self, c => sqlx::query(sql).bind(entry).execute(c).await.map(drop))?;
         }
-        let sql = "INSERT INTO index_renderings (entry_id, format, as_type, blob) VALUES ($1, $2, $3, $4)";
-        for (hash, rendering) in &blobs {
-            within!(self, c => sqlx::query(sql)
-                .bind(entry).bind(rendering.format).bind(rendering.as_type).bind(hash.as_bytes()).execute(c).await.map(drop))?;
-        }
+        self.put_renderings(entry, &blobs).await?;
         self.put_reads(entry, new.reads).await
+    }
+
+    /// All of a document's, in one statement.
+    async fn put_renderings(
+        &mut self,
+        entry: i64,
+        blobs: &[(BlobHash, &NewRendering<'_>)],
+    ) -> Result<(), DatabaseError> {
+        if blobs.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<Value> = blobs
+            .iter()
+            .map(|(hash, one)| json!({ "format": one.format, "type": one.as_type, "blob": hash.to_string() }))
+            .collect();
+        let (hash, each) = match self {
+            Self::Postgres(..) => (
+                "decode(x.value ->> 'blob', 'hex')",
+                "jsonb_array_elements($2::JSONB)",
+            ),
+            Self::Sqlite(_) => ("unhex(x.value ->> 'blob')", "json_each($2)"),
+        };
+        let sql = format!(
+            "INSERT INTO index_renderings (entry_id, format, as_type, blob)
+             SELECT CAST($1 AS BIGINT), x.value ->> 'format', x.value ->> 'type', {hash} FROM {each} AS x"
+        );
+        within!(self, c => sqlx::query(AssertSqlSafe(sql)).bind(entry).bind(Value::from(rows).to_string()).execute(c).await.map(drop))?;
+        Ok(())
     }
 
     async fn put_reads(&mut self, entry: i64, reads: &[String]) -> Result<(), DatabaseError> {

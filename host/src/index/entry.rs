@@ -38,6 +38,16 @@ impl Card {
         }
     }
 
+    /// Of a document that could never be rendered.
+    pub(super) fn empty() -> Self {
+        Self {
+            title: None,
+            types: Vec::new(),
+            search_document: "{}".to_owned(),
+            words: String::new(),
+        }
+    }
+
     /// Of a file that nobody has rendered.
     pub(super) fn of_file(name: &str, media_type: &str, size: u64) -> Self {
         let document = json!({ "name": name, "mediaType": media_type, "size": size });
@@ -57,7 +67,7 @@ pub(super) fn error_of(failure: &Failure) -> String {
 }
 
 /// A Postgres takes no text with a NUL in it.
-fn clean_text(text: &str) -> String {
+pub(super) fn clean_text(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
