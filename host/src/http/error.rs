@@ -85,6 +85,13 @@ impl Problem {
         self.with_header("realm-generation", &generation.to_string())
     }
 
+    /// The generation that it is true of.
+    pub(super) fn generation(&self) -> Option<Generation> {
+        let mut named = self.headers.iter();
+        let (_, value) = named.find(|(name, _)| name.as_str() == "realm-generation")?;
+        value.to_str().ok()?.parse().ok()
+    }
+
     fn retry(mut self) -> Self {
         self.headers
             .push((RETRY_AFTER, HeaderValue::from_static("1")));

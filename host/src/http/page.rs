@@ -79,10 +79,16 @@ async fn meant(ask: &Ask<'_>, rest: &str) -> Result<Meant, Problem> {
     })
 }
 
-/// Whether a file is there as it was looked at: what was looked at first is still so, by all that has been applied.
-pub(super) async fn still_hold(ask: &Ask<'_>, documents: &Documents) -> Result<bool, Problem> {
-    let hub = ask.app.0.reader.hub();
-    hub.catch_up(&ask.realm.tracker).await?;
+/// Whether what was looked at first is still so at the generation of what was found after.
+pub(super) async fn still_hold(
+    ask: &Ask<'_>,
+    documents: &Documents,
+    found: &Problem,
+) -> Result<bool, Problem> {
+    let tracker = &ask.realm.tracker;
+    if found.generation().is_none_or(|at| at > tracker.applied()) {
+        ask.app.0.reader.hub().catch_up(tracker).await?;
+    }
     Ok(documents.still_hold())
 }
 

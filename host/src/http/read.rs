@@ -103,7 +103,7 @@ pub(super) async fn read(ask: &Ask<'_>, rest: &str) -> Result<Response, Problem>
             Ok(None) => {}
             // That there is nothing was seen in two looks, which must be of one generation.
             Err(problem) if problem.is_absence() => match documents {
-                Some(documents) if !page::still_hold(ask, &documents).await? => {}
+                Some(documents) if !page::still_hold(ask, &documents, &problem).await? => {}
                 _ => return Err(problem),
             },
             Err(problem) => return Err(problem),

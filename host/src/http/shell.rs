@@ -61,15 +61,12 @@ impl Parts<'_> {
             language(self.entry)
         );
         let mut after = String::with_capacity(head.len() + isolated.len() + 2048);
-        let _ = write!(
-            after,
-            "\">{}</script>\n",
-            import_map(self.realm, self.settings)
-        );
+        let map = import_map(self.realm, self.settings);
+        let _ = writeln!(after, "\">{map}</script>");
         // A document may bring its own.
         if !has_title(head) {
             let title = self.entry.title.as_deref().unwrap_or(self.path.name());
-            let _ = write!(after, "<title>{}</title>\n", Escaped(title));
+            let _ = writeln!(after, "<title>{}</title>", Escaped(title));
         }
         after.push_str(head);
         let _ = write!(

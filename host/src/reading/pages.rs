@@ -247,6 +247,11 @@ impl Reader {
             let row = bounded(own.0.limits.database_timeout, "page", read).await?;
             #[cfg(feature = "under-test")]
             crate::gates::pass("page-read", path.as_str()).await;
+            let heard = if mutant!("news-heard-too-late") {
+                Heard::of(&heard.bulletin)
+            } else {
+                heard
+            };
             Ok(row.map(|row| {
                 let stamp = Stamp::of(mark, row.realm_at);
                 let row = Arc::new(row);

@@ -20,7 +20,7 @@ const HARM = `<!doctype html>
 <script type="module">document.documentElement.dataset.ran = 'inline-module';</script>
 <script src="data:text/javascript,document.documentElement.dataset.ran='data'"></script>
 <img src="none.png" onerror="document.documentElement.dataset.ran = 'handler'">
-<a id="link" href="javascript:document.documentElement.dataset.ran = 'link'">a link</a>
+<a id="link" href="javascript:void (document.documentElement.dataset.ran = 'link')">a link</a>
 <base href="https://elsewhere.invalid/">
 <object data="harm.ts"></object>
 <script type="module" src="./harm.ts"></script>

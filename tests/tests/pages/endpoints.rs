@@ -1,4 +1,4 @@
-use realm_tests::{Answer, HostOptions, ORIGIN, Storage, on_both};
+use realm_tests::{Answer, HostOptions, ORIGIN, Storage, eventually, on_both};
 use serde_json::json;
 
 use crate::scene::{Doc, Index};
@@ -137,6 +137,34 @@ async fn a_publish_tells_how_far_it_has_come(options: HostOptions) {
     assert_eq!(progress().await, said("render", 2));
     index.visit("/p/", "a.txt", false).await;
     assert_eq!(progress().await, said("done", 3));
+    // The command shows it, and ends when all is done.
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let publish = async {
+        let (source, target) = (format!("{ORIGIN}/r/"), format!("{ORIGIN}/p/"));
+        let told = host.command(&["publish", &source, &target, "--wait"]).await;
+        done.store(true, std::sync::atomic::Ordering::SeqCst);
+        told
+    };
+    let work = async {
+        let again = eventually("a publish", || async {
+            let path = format!("/_publish-progress?published_realm_url={ORIGIN}/p/");
+            let at = host.get(&path).await.generation();
+            (at > published).then_some(at)
+        });
+        let again = again.await;
+        index.visit("/p/", "b.txt", true).await;
+        index.cursor("/p/", again).await;
+        assert_eq!(progress().await, said("render", 2));
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        assert!(!done.load(std::sync::atomic::Ordering::SeqCst), "it waits");
+        index.visit("/p/", "b.txt", false).await;
+    };
+    let (told, ()) = tokio::join!(publish, work);
+    assert!(
+        told.status.success(),
+        "{}",
+        String::from_utf8_lossy(&told.stderr)
+    );
 }
 
 /// Each gate in turn; it is waited for, so several realms are asked at one time.

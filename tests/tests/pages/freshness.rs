@@ -195,6 +195,44 @@ async fn a_page_is_looked_at_again_when_its_index_has_news() {
     .await;
 }
 
+/// News that comes while a look is under way: what the look found is answered, and believed by nobody after.
+#[tokio::test(flavor = "multi_thread")]
+async fn news_during_a_look_is_not_lost() {
+    let url = server().database().await;
+    let options = HostOptions::new(Storage::Postgres(url.clone()));
+    let (host, realm) = options.clone().with("lease", "1m").with_realm().await;
+    let index = Index::of(&host, &options).await;
+    let say = async |word: &str| {
+        let isolated = format!("<p>{word}</p>");
+        for path in ["x.json", "y.json"] {
+            let renderings = [("isolated", "", &*isolated)];
+            index.put(&realm, &Doc::of(path, &renderings)).await;
+        }
+    };
+    for path in ["x.json", "y.json"] {
+        host.put(&format!("{realm}{path}"), "{}").await;
+    }
+    say("first").await;
+    let (held, other) = (format!("{realm}x.json"), format!("{realm}y.json"));
+    assert!(page(&host, &other).await.text().contains("<p>first</p>"));
+    host.close_gate("page-read", "x.json").await;
+    let early = tokio::spawn(visit(&host, &held).send());
+    host.at_gate("page-read", 1).await;
+    say("second").await;
+    let pool = PgPool::connect(&url).await.unwrap();
+    let tell = "SELECT pg_notify('realm_index_updated', 'http://realm.test/r/')";
+    sqlx::query(tell).execute(&pool).await.unwrap();
+    eventually("the news to be heard", || async {
+        let shown = page(&host, &other).await;
+        shown.text().contains("<p>second</p>").then_some(())
+    })
+    .await;
+    host.open_gate("page-read").await;
+    assert_eq!(early.await.unwrap().unwrap().status(), 200);
+    let late = page(&host, &held).await;
+    assert!(late.text().contains("<p>second</p>"), "{}", late.text());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_database_is_away_a_cached_page_says_how_old_it_is() {
     let mut postgres = Postgres::start();

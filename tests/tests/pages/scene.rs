@@ -6,23 +6,23 @@ use reqwest::RequestBuilder;
 use sqlx::{PgPool, SqlitePool};
 
 /// What a browser asks for when somebody follows a link.
-pub const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+pub(crate) const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
 /// What the index is told of a document.
-pub struct Doc<'a> {
-    pub path: &'a str,
-    pub generation: i64,
-    pub title: Option<&'a str>,
-    pub types: &'a [&'a str],
-    pub search_document: &'a str,
-    pub error: Option<&'a str>,
+pub(crate) struct Doc<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) generation: i64,
+    pub(crate) title: Option<&'a str>,
+    pub(crate) types: &'a [&'a str],
+    pub(crate) search_document: &'a str,
+    pub(crate) error: Option<&'a str>,
     /// Format, type and contents.
-    pub renderings: &'a [(&'a str, &'a str, &'a str)],
-    pub reads: &'a [&'a str],
+    pub(crate) renderings: &'a [(&'a str, &'a str, &'a str)],
+    pub(crate) reads: &'a [&'a str],
 }
 
 impl<'a> Doc<'a> {
-    pub fn of(path: &'a str, isolated: &'a [(&'a str, &'a str, &'a str)]) -> Self {
+    pub(crate) fn of(path: &'a str, isolated: &'a [(&'a str, &'a str, &'a str)]) -> Self {
         Self {
             path,
             generation: 2,
@@ -37,7 +37,7 @@ impl<'a> Doc<'a> {
 }
 
 /// A way into a host's database.
-pub enum Index {
+pub(crate) enum Index {
     Postgres(PgPool),
     Sqlite(SqlitePool),
 }
@@ -52,7 +52,7 @@ macro_rules! on {
 }
 
 impl Index {
-    pub async fn of(host: &Host, options: &HostOptions) -> Self {
+    pub(crate) async fn of(host: &Host, options: &HostOptions) -> Self {
         match options.storage() {
             Storage::Postgres(url) => Self::Postgres(PgPool::connect(url).await.unwrap()),
             Storage::Sqlite => {
@@ -62,13 +62,13 @@ impl Index {
         }
     }
 
-    pub async fn realm(&self, realm: &str) -> i64 {
+    pub(crate) async fn realm(&self, realm: &str) -> i64 {
         let sql = "SELECT id FROM realms WHERE url = $1";
         on!(self, pool => sqlx::query_scalar(sql).bind(format!("{ORIGIN}{realm}")).fetch_one(pool).await.unwrap())
     }
 
     /// Says what a document is, in place of what was said before.
-    pub async fn put(&self, realm: &str, doc: &Doc<'_>) {
+    pub(crate) async fn put(&self, realm: &str, doc: &Doc<'_>) {
         let realm = self.realm(realm).await;
         let old = "DELETE FROM index_entries WHERE realm_id = $1 AND path = $2";
         on!(self, pool => sqlx::query(old).bind(realm).bind(doc.path).execute(pool).await.map(drop).unwrap());
@@ -102,7 +102,7 @@ impl Index {
     }
 
     /// Says that the realm's changes up to a generation have become visits.
-    pub async fn cursor(&self, realm: &str, generation: i64) {
+    pub(crate) async fn cursor(&self, realm: &str, generation: i64) {
         let sql = "INSERT INTO index_cursors (realm_id, generation) VALUES ($1, $2)
                    ON CONFLICT (realm_id) DO UPDATE SET generation = excluded.generation";
         let realm = self.realm(realm).await;
@@ -110,7 +110,7 @@ impl Index {
     }
 
     /// Says that a path is to be visited, or that it is no more.
-    pub async fn visit(&self, realm: &str, path: &str, waits: bool) {
+    pub(crate) async fn visit(&self, realm: &str, path: &str, waits: bool) {
         let sql = if waits {
             "INSERT INTO index_visits (realm_id, path, priority) VALUES ($1, $2, 0)"
         } else {
@@ -121,7 +121,7 @@ impl Index {
     }
 
     /// Says that somebody works on the realm's changes, or should.
-    pub async fn job(&self, realm: &str, worker: Option<&str>) {
+    pub(crate) async fn job(&self, realm: &str, worker: Option<&str>) {
         let sql = "INSERT INTO jobs (lane, realm_id, worker) VALUES ('index', $1, $2)
                    ON CONFLICT (lane, realm_id) DO UPDATE SET worker = excluded.worker";
         let realm = self.realm(realm).await;
@@ -130,24 +130,24 @@ impl Index {
 }
 
 /// GET as a browser does when somebody follows a link.
-pub fn visit(host: &Host, path: &str) -> RequestBuilder {
+pub(crate) fn visit(host: &Host, path: &str) -> RequestBuilder {
     host.request("GET", path).header("accept", BROWSER)
 }
 
 /// The page at a path.
-pub async fn page(host: &Host, path: &str) -> Answer {
+pub(crate) async fn page(host: &Host, path: &str) -> Answer {
     host.send(visit(host, path)).await
 }
 
 /// Has the host look at everything of a realm anew.
-pub async fn look_again(host: &Host, realm: &str) {
+pub(crate) async fn look_again(host: &Host, realm: &str) {
     let request = host.request("POST", &format!("{realm}_invalidate"));
     let done = host.send(request).await;
     assert_eq!(done.status, 204, "{}", done.text());
 }
 
 /// A directive of an answer's policy.
-pub fn directive(answer: &Answer, name: &str) -> String {
+pub(crate) fn directive(answer: &Answer, name: &str) -> String {
     let policy = answer.header("content-security-policy");
     let mut parts = policy.split(';').map(str::trim);
     let found = parts.find_map(|part| part.strip_prefix(name)?.strip_prefix(' '));
@@ -157,7 +157,7 @@ pub fn directive(answer: &Answer, name: &str) -> String {
 }
 
 /// The nonce of an answer's policy.
-pub fn nonce(answer: &Answer) -> String {
+pub(crate) fn nonce(answer: &Answer) -> String {
     let scripts = directive(answer, "script-src");
     let mut sources = scripts.split(' ');
     let found = sources.find_map(|source| source.strip_prefix("'nonce-")?.strip_suffix('\''));
@@ -167,7 +167,7 @@ pub fn nonce(answer: &Answer) -> String {
 }
 
 /// What is between two pieces of an answer's text.
-pub fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
+pub(crate) fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
     let start = text
         .find(from)
         .unwrap_or_else(|| panic!("no {from}: {text}"))
