@@ -1,7 +1,8 @@
 # The two commands of README: `make run`, `make test`. Both set up what they need, and a second time takes seconds.
 
 target := $(or $(CARGO_TARGET_DIR),target)
-plugins := -p realm-plugin-markdown -p realm-plugin-scss -p realm-plugin-typescript
+names := cards markdown scss typescript
+plugins := $(addprefix -p realm-plugin-,$(names))
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 .PHONY: run build test mutants faults chaos fuzz bench corpus lint plugins guests setup
@@ -16,7 +17,7 @@ build: plugins
 plugins: setup
 	cargo build --profile plugin --target wasm32-wasip2 $(plugins)
 	mkdir -p $(target)/plugins
-	for name in markdown scss typescript; do cmp -s $(target)/wasm32-wasip2/plugin/realm_plugin_$$name.wasm $(target)/plugins/$$name.wasm \
+	for name in $(names); do cmp -s $(target)/wasm32-wasip2/plugin/realm_plugin_$$name.wasm $(target)/plugins/$$name.wasm \
 		|| cp $(target)/wasm32-wasip2/plugin/realm_plugin_$$name.wasm $(target)/plugins/$$name.wasm; done
 
 guests: setup
@@ -26,7 +27,9 @@ test: plugins guests
 	scripts/install-test-tools
 	cargo test --workspace
 	scripts/mutants
+	node --test tests/runtime/*.test.mjs
 	node tests/http/walk.mjs --realm-binary $(target)/debug/realm-under-test
+	node tests/browser/open.mjs --realm-binary $(target)/debug/realm-under-test
 	node tests/corpus/run.mjs --subset --realm-binary $(target)/debug/realm-under-test
 
 # Every guard is taken away in turn, and a named test must fail.
@@ -68,3 +71,4 @@ lint: plugins guests
 setup:
 	scripts/install-toolchain
 	scripts/install-wasm-target
+	scripts/install-wasm-c

@@ -160,6 +160,7 @@ pub async fn run(
         limits: read_limits(&config),
     });
     let definitions = define(&config, &core, &reader);
+    core.hub.subscribe(Arc::new(reader.clone()));
     let (public, public_at) = bind(config.listen).await?;
     let admin = match config.admin_listen {
         Some(socket) => Some(bind(socket).await?),
@@ -365,6 +366,11 @@ fn work(config: &Config, core: &Core, reader: &Reader) -> Worker {
         reader: reader.clone(),
         limits: IndexLimits {
             concurrency: config.index_concurrency,
+            // A SQLite has one writer.
+            stores: match config.database_url {
+                Some(_) => config.database_connections as usize / 4,
+                None => 1,
+            },
             lease: config.job_lease,
             pause: config.job_pause,
             database_timeout: config.database_timeout,

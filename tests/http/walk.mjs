@@ -18,11 +18,12 @@ import { heads } from './lib/heads.mjs';
 import { startHost, stopHost, tail } from './lib/host.mjs';
 import { http2 } from './lib/http2.mjs';
 import { negotiation } from './lib/negotiation.mjs';
+import { pages } from './lib/pages.mjs';
 import { ranges } from './lib/ranges.mjs';
 import { realm } from './lib/realm.mjs';
 import { Report } from './lib/report.mjs';
 
-const SECTIONS = { conditions, ranges, negotiation, heads, errors, framing, 'no-cors': noCors, http2, realm, events };
+const SECTIONS = { conditions, ranges, negotiation, heads, errors, framing, 'no-cors': noCors, http2, realm, pages, events };
 const EDITOR = 'https://editor.example';
 
 async function main() {

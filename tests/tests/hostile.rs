@@ -200,7 +200,11 @@ async fn what_no_plugin_gets_is_refused_by_name() {
         .iter()
         .map(|plugin| plugin["name"].clone())
         .collect();
-    assert_eq!(names, ["scss", "typescript"], "the others serve");
+    assert_eq!(
+        names,
+        ["cards", "markdown", "scss", "typescript"],
+        "the others serve"
+    );
 }
 
 #[tokio::test]

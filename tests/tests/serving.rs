@@ -431,7 +431,7 @@ async fn bad_paths_and_bodies_are_refused(options: HostOptions) {
         host.send(host.request("PUT", &format!("{realm}_search")).body("x"))
             .await
             .status,
-        404,
+        405,
         "reserved"
     );
     assert_eq!(

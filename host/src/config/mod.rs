@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::realm::UrlPrefixes;
+use crate::realm::query::QueryLimits;
 use crate::telemetry::{LogFormat, Logging};
 
 pub use self::auth::{AuthConfig, AuthMode, Secret};
@@ -66,6 +67,17 @@ pub struct HttpLimits {
     pub write_timeout: Duration,
     /// How long a stopping socket lets requests finish.
     pub drain: Duration,
+}
+
+/// Bounds of a search.
+#[derive(Clone, Copy, Debug)]
+pub struct SearchLimits {
+    /// What a query may have.
+    pub query: QueryLimits,
+    /// Bytes of a query.
+    pub body_bytes: usize,
+    /// Bytes of a page.
+    pub answer_bytes: usize,
 }
 
 /// A content coding (RFC 9110, section 8.4.1).
@@ -165,6 +177,8 @@ pub struct Config {
     pub generation_wait: Duration,
     /// How long a module's error is remembered.
     pub definition_error_ttl: Duration,
+    /// Bounds of a search.
+    pub search: SearchLimits,
     /// Age at which change rows go.
     pub changes_retention: Duration,
     /// What this replica does.
@@ -276,6 +290,15 @@ impl Config {
             write_queue: raw.number("write-queue")?,
             generation_wait: raw.duration("generation-wait")?,
             definition_error_ttl: raw.duration("definition-error-ttl")?,
+            search: SearchLimits {
+                query: QueryLimits {
+                    page: raw.positive("search-page")?,
+                    conditions: at_most(raw, "search-conditions", MOST_CONDITIONS)?,
+                    depth: at_most(raw, "search-depth", DEEPEST_SEARCH)?,
+                },
+                body_bytes: raw.bytes("search-body-bytes")?,
+                answer_bytes: raw.bytes("search-answer-bytes")?,
+            },
             changes_retention: raw.duration("changes-retention")?,
             roles: roles(raw)?,
             collect_every: raw.duration("collect-every")?,
@@ -321,6 +344,19 @@ impl Config {
             humantime::format_duration(needed),
         )))
     }
+}
+
+/// SQLite takes no expression that is deeper than 1000: conditions in a row are as deep as they are many, and each is a few
+/// deep itself.
+const MOST_CONDITIONS: usize = 500;
+const DEEPEST_SEARCH: usize = 64;
+
+fn at_most(raw: &RawConfig, key: &'static str, most: usize) -> Result<usize, ConfigError> {
+    let number = raw.positive(key)?;
+    if number > most {
+        return Err(raw.fail(key, format!("is more than {most}")));
+    }
+    Ok(number)
 }
 
 fn roles(raw: &RawConfig) -> Result<Roles, ConfigError> {
@@ -454,6 +490,17 @@ mod tests {
             })
         );
         assert!(roles("serve,idle").unwrap_err().contains("`idle`"));
+    }
+
+    #[test]
+    fn a_search_is_no_larger_than_a_database_takes() {
+        for (key, most) in [("search-depth", 64), ("search-conditions", 500)] {
+            let set = |number: usize| with(&[(key, &number.to_string())]);
+            assert!(set(most).is_ok());
+            let error = set(most + 1).unwrap_err();
+            assert!(error.contains(&format!("more than {most}")), "{error}");
+            assert!(set(0).is_err());
+        }
     }
 
     #[test]

@@ -245,6 +245,27 @@ pub const SETTINGS: &[Setting] = &[
         "5s",
         "longest wait for the generation that a request names in Realm-Generation",
     ),
+    setting("search-page", "100", "most entries of a page of a search"),
+    setting(
+        "search-conditions",
+        "100",
+        "most conditions, words and sort keys of a search together; at most 500",
+    ),
+    setting(
+        "search-depth",
+        "16",
+        "how deep the conditions of a search may lie in one another; at most 64",
+    ),
+    setting(
+        "search-body-bytes",
+        "64KiB",
+        "largest body of a search; 413 beyond",
+    ),
+    setting(
+        "search-answer-bytes",
+        "16MiB",
+        "most bytes of titles, types and search documents on a page of a search; 400 beyond",
+    ),
     setting(
         "definition-error-ttl",
         "30s",

@@ -7,6 +7,9 @@ pub enum DatabaseError {
     /// The realm's write lock was not to be had in time.
     #[error("another writer has held the realm's write lock for longer than {0:?}")]
     Locked(std::time::Duration),
+    /// A question was too much for it.
+    #[error("the database did not come to an end with it within {0:?} (`database-timeout`)")]
+    TooSlow(std::time::Duration),
     /// Nobody knows whether a commit took effect.
     #[error(
         "the connection was lost while committing, so it is not known whether the change took effect: {0}"

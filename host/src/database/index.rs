@@ -11,19 +11,6 @@ use super::jobs::{Lane, URGENT, WISH_AGAIN};
 use super::{Database, DatabaseError, Held, Seen, Transaction, now, on, within};
 use crate::realm::{BlobHash, Generation, LocalPath, RealmId, RealmUrl, media_type};
 
-/// How far a realm's index is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IndexState {
-    /// The realm's generation.
-    pub generation: Generation,
-    /// Up to which its changes have been turned into visits; none: nothing has been yet.
-    pub cursor: Option<Generation>,
-    /// Files to be looked at.
-    pub visits: i64,
-    /// Files of the realm.
-    pub total: i64,
-}
-
 /// What a turn of the index lane did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expanded {
@@ -184,26 +171,6 @@ const EVERYTHING: &str = "SELECT r.id AS realm_id, f.path FROM realms r JOIN fil
      WHERE e.realm_id = $1";
 
 impl Database {
-    /// How far a realm's index is; none when there is no such realm.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub async fn index_state(&self, realm: RealmId) -> Result<Option<IndexState>, DatabaseError> {
-        let sql =
-            "SELECT r.generation, (SELECT generation FROM index_cursors WHERE realm_id = r.id),
-                       (SELECT count(*) FROM index_visits WHERE realm_id = r.id),
-                       (SELECT count(*) FROM files WHERE tree_id = r.tree_id)
-                   FROM realms r WHERE r.id = $1 AND r.deleted_at IS NULL";
-        let row: Option<(i64, Option<i64>, i64, i64)> =
-            on!(self, pool => sqlx::query_as(sql).bind(realm.0).fetch_optional(pool).await)?;
-        Ok(row.map(|(generation, cursor, visits, total)| IndexState {
-            generation,
-            cursor,
-            visits,
-            total,
-        }))
-    }
-
     /// The URL of a realm that is not deleted.
     ///
     /// # Errors
@@ -767,12 +734,36 @@ impl Transaction {
             let sql = "DELETE FROM index_renderings WHERE entry_id = $1";
             within!(self, c => sqlx::query(sql).bind(entry).execute(c).await.map(drop))?;
         }
-        let sql = "INSERT INTO index_renderings (entry_id, format, as_type, blob) VALUES ($1, $2, $3, $4)";
-        for (hash, rendering) in &blobs {
-            within!(self, c => sqlx::query(sql)
-                .bind(entry).bind(rendering.format).bind(rendering.as_type).bind(hash.as_bytes()).execute(c).await.map(drop))?;
-        }
+        self.put_renderings(entry, &blobs).await?;
         self.put_reads(entry, new.reads).await
+    }
+
+    /// All of a document's, in one statement.
+    async fn put_renderings(
+        &mut self,
+        entry: i64,
+        blobs: &[(BlobHash, &NewRendering<'_>)],
+    ) -> Result<(), DatabaseError> {
+        if blobs.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<Value> = blobs
+            .iter()
+            .map(|(hash, one)| json!({ "format": one.format, "type": one.as_type, "blob": hash.to_string() }))
+            .collect();
+        let (hash, each) = match self {
+            Self::Postgres(..) => (
+                "decode(x.value ->> 'blob', 'hex')",
+                "jsonb_array_elements($2::JSONB)",
+            ),
+            Self::Sqlite(_) => ("unhex(x.value ->> 'blob')", "json_each($2)"),
+        };
+        let sql = format!(
+            "INSERT INTO index_renderings (entry_id, format, as_type, blob)
+             SELECT CAST($1 AS BIGINT), x.value ->> 'format', x.value ->> 'type', {hash} FROM {each} AS x"
+        );
+        within!(self, c => sqlx::query(AssertSqlSafe(sql)).bind(entry).bind(Value::from(rows).to_string()).execute(c).await.map(drop))?;
+        Ok(())
     }
 
     async fn put_reads(&mut self, entry: i64, reads: &[String]) -> Result<(), DatabaseError> {

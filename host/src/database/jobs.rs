@@ -242,6 +242,22 @@ impl Database {
         )
     }
 
+    /// How long the oldest change has waited to be turned into visits; none: none waits.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn index_lag(&self) -> Result<Option<Duration>, DatabaseError> {
+        let sql = format!(
+            "SELECT {} - min(l.created_at) FROM realms r JOIN index_cursors c ON c.realm_id = r.id
+             JOIN changes l ON l.realm_id = r.id AND l.generation > c.generation
+             WHERE c.generation < r.generation",
+            self.clock()
+        );
+        let lag: Option<i64> =
+            on!(self, pool => sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(pool).await)?;
+        Ok(lag.map(|lag| Duration::from_millis(u64::try_from(lag).unwrap_or(0))))
+    }
+
     /// How many jobs there are, by lane and state.
     ///
     /// # Errors

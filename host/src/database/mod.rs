@@ -13,10 +13,12 @@ mod files;
 mod folders;
 mod index;
 mod jobs;
+mod pages;
 mod permissions;
 mod publishing;
 mod realms;
 mod replicas;
+mod search;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -43,13 +45,15 @@ pub use self::facts::Facts;
 pub use self::files::{FileRow, Looked};
 pub use self::folders::FolderLock;
 pub use self::index::{
-    EntryState, Expanded, IndexState, NewEntry, NewRendering, Shown, Stored, Visit, Visits, url_key,
+    EntryState, Expanded, NewEntry, NewRendering, Shown, Stored, Visit, Visits, url_key,
 };
 pub use self::jobs::{Job, JobCount, Lane, URGENT};
+pub use self::pages::{EntryRow, FailedRow, IndexPhase, IndexState, PageRow, RenderingRow};
 pub use self::permissions::{EVERYONE, Shared, Standing};
 pub use self::publishing::{Publication, Source};
 pub use self::realms::{Generations, NewRealm, RealmKind, RealmRow, WriteTarget};
 pub use self::replicas::ReplicaRow;
+pub use self::search::{Hit, Hits, IndexReach};
 
 /// Runs one body for either dialect; `$c` is the pool, or the connection of a transaction.
 macro_rules! on {
@@ -129,6 +133,8 @@ impl Database {
     async fn connect_postgres(url: &str, options: &ConnectOptions) -> Result<Self, DatabaseError> {
         let connect = postgres_options(url)?.options([
             ("statement_timeout", options.timeout.as_millis().to_string()),
+            // A statement of some milliseconds is not worth a second's compilation, whatever the planner takes it for.
+            ("jit", "off".to_owned()),
             // A host that is stopped in the middle of a write must not hold its realm's lock for as long.
             (
                 "idle_in_transaction_session_timeout",

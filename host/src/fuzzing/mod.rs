@@ -9,6 +9,7 @@ mod atomic;
 mod if_none_match;
 mod path;
 mod payload;
+mod query;
 mod range;
 mod realm_json;
 mod realm_url;
@@ -18,6 +19,7 @@ pub use self::atomic::atomic;
 pub use self::if_none_match::if_none_match;
 pub use self::path::path;
 pub use self::payload::payload;
+pub use self::query::query;
 pub use self::range::range;
 pub use self::realm_json::realm_json;
 pub use self::realm_url::realm_url;
@@ -27,11 +29,12 @@ pub use self::token::token;
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target, by its name.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("atomic", atomic),
     ("if_none_match", if_none_match),
     ("path", path),
     ("payload", payload),
+    ("query", query),
     ("range", range),
     ("realm_json", realm_json),
     ("realm_url", realm_url),

@@ -13,6 +13,7 @@ use hyper::header::{
 use super::authorize::Seen;
 use super::conditional::{Verdict, judge};
 use super::error::Problem;
+use super::policy;
 use super::range::{self, Wanted};
 use super::read::{Ask, GENERATION};
 use crate::config::Coding;
@@ -221,7 +222,7 @@ impl<'a> About<'a> {
             let date = httpdate::fmt_http_date(modified);
             headers.insert(LAST_MODIFIED, header(&date));
         }
-        if let Some(policy) = policy(body.media_type) {
+        if let Some(policy) = policy::of(body.media_type) {
             headers.insert(CONTENT_SECURITY_POLICY, policy);
         }
         if let Some(coding) = coding {
@@ -254,19 +255,6 @@ fn content_type(media_type: &str) -> HeaderValue {
         "text/css" => HeaderValue::from_static("text/css; charset=utf-8"),
         text if text.starts_with("text/") => header(&format!("{text}; charset=utf-8")),
         other => header(other),
-    }
-}
-
-/// What a document of a realm may do: its own scripts and styles run, plugins and foreign frames do not.
-fn policy(media_type: &str) -> Option<HeaderValue> {
-    match media_type {
-        "text/html" | "application/xhtml+xml" => Some(HeaderValue::from_static(
-            "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src * data: blob:; font-src * data:; connect-src *; object-src 'none'; base-uri 'self'; frame-ancestors 'self'",
-        )),
-        "image/svg+xml" => Some(HeaderValue::from_static(
-            "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
-        )),
-        _ => None,
     }
 }
 

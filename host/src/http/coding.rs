@@ -1,7 +1,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{BufMut as _, Bytes, BytesMut};
 use hyper::HeaderMap;
 use hyper::header::ACCEPT_ENCODING;
 use tokio::runtime::Handle;
@@ -23,7 +23,16 @@ const BROTLI_WINDOW: u32 = 22;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Key {
     tag: Arc<str>,
-    coding: Coding,
+    form: Form,
+}
+
+/// What is made of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Form {
+    /// The whole body in a coding.
+    Coded(Coding),
+    /// What of a page is the same in every answer, as the end of a gzip stream.
+    Deflated,
 }
 
 impl Weigh for Key {
@@ -98,9 +107,49 @@ impl Codings {
         body: &Bytes,
         coding: Coding,
     ) -> Option<(Bytes, Prepared)> {
+        self.made(realm, tag, body, Form::Coded(coding)).await
+    }
+
+    /// Whether a page is sent in gzip to whoever asks with `headers`.
+    pub(super) fn takes_gzip(&self, headers: &HeaderMap) -> bool {
+        self.offered.contains(&Coding::Gzip) && preferred(headers, &[Coding::Gzip]).is_some()
+    }
+
+    /// A page in gzip; none when that is not to be had. What is the same in every answer is compressed once; before it
+    /// comes what is not, as it stands.
+    pub(super) async fn gzipped(
+        &self,
+        (realm, tag): (RealmId, &str),
+        before: &str,
+        after: &Bytes,
+    ) -> Option<Bytes> {
+        let length = u16::try_from(before.len()).ok()?;
+        let (rest, _) = self.made(realm, tag, after, Form::Deflated).await?;
+        let mut check = flate2::Crc::new();
+        check.update(before.as_bytes());
+        check.update(after);
+        let mut whole = BytesMut::with_capacity(rest.len() + before.len() + 32);
+        // RFC 1952: no name, no time, whatever system; then RFC 1951: a block that is stored, and is not the last.
+        whole.put_slice(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 0]);
+        whole.put_u16_le(length);
+        whole.put_u16_le(!length);
+        whole.put_slice(before.as_bytes());
+        whole.put_slice(&rest);
+        whole.put_u32_le(check.sum());
+        whole.put_u32_le(check.amount());
+        Some(whole.freeze())
+    }
+
+    async fn made(
+        &self,
+        realm: RealmId,
+        tag: &str,
+        body: &Bytes,
+        form: Form,
+    ) -> Option<(Bytes, Prepared)> {
         let key = Key {
             tag: tag.into(),
-            coding,
+            form,
         };
         if let Some(known) = self.cache.get(realm, &key) {
             return known.sent();
@@ -108,7 +157,7 @@ impl Codings {
         let (body, turns) = (body.clone(), Arc::clone(&self.turns));
         let mut waiter = self.flights.join(key.clone(), |_| async move {
             let _turn = turns.acquire_owned().await;
-            let done = tokio::task::spawn_blocking(move || encode(&body, coding)).await;
+            let done = tokio::task::spawn_blocking(move || encode(&body, form)).await;
             Coded(done.ok().flatten(), Prepared::default())
         });
         let coded = waiter.result().await?;
@@ -117,18 +166,24 @@ impl Codings {
     }
 }
 
-fn encode(body: &[u8], coding: Coding) -> Option<Bytes> {
+fn encode(body: &[u8], form: Form) -> Option<Bytes> {
     let mut coded = Vec::with_capacity(body.len() / 2);
     // Writing to a vector does not fail.
-    match coding {
-        Coding::Brotli => {
+    match form {
+        Form::Coded(Coding::Brotli) => {
             let mut writer =
                 brotli::CompressorWriter::new(&mut coded, 4096, BROTLI_QUALITY, BROTLI_WINDOW);
             writer.write_all(body).ok()?;
         }
-        Coding::Gzip => {
+        Form::Coded(Coding::Gzip) => {
             let mut writer =
                 flate2::write::GzEncoder::new(&mut coded, flate2::Compression::default());
+            writer.write_all(body).ok()?;
+            writer.finish().ok()?;
+        }
+        Form::Deflated => {
+            let level = flate2::Compression::default();
+            let mut writer = flate2::write::DeflateEncoder::new(&mut coded, level);
             writer.write_all(body).ok()?;
             writer.finish().ok()?;
         }
@@ -213,7 +268,7 @@ mod tests {
     use hyper::HeaderMap;
     use hyper::header::{ACCEPT_ENCODING, HeaderValue};
 
-    use super::{encode, preferred};
+    use super::{Form, encode, preferred};
     use crate::config::Coding::{self, Brotli, Gzip};
 
     fn chosen(value: &'static str) -> Option<Coding> {
@@ -248,7 +303,7 @@ mod tests {
     #[test]
     fn what_does_not_shrink_is_left_as_it_is() {
         let text = "export const a = 1;\n".repeat(100);
-        for coding in [Brotli, Gzip] {
+        for coding in [Form::Coded(Brotli), Form::Coded(Gzip), Form::Deflated] {
             assert!(encode(text.as_bytes(), coding).unwrap().len() < 200);
             let noise: Vec<u8> = (0..4096).map(|_| rand::random()).collect();
             assert!(encode(&noise, coding).is_none());

@@ -44,6 +44,19 @@ pub(crate) fn judge(
     }
 }
 
+/// The same for a representation whose tag is weak, which no strong comparison finds: its bytes differ each time.
+pub(crate) fn judge_weak(headers: &HeaderMap, tag: &str) -> Verdict {
+    let mut exists = false;
+    each(headers, &IF_MATCH, |known| exists |= known == "*");
+    if has(headers, &IF_MATCH) && !exists {
+        Verdict::Failed
+    } else if has(headers, &IF_NONE_MATCH) && matches(headers, &IF_NONE_MATCH, tag) {
+        Verdict::NotModified
+    } else {
+        Verdict::Send
+    }
+}
+
 /// The date of a header, in any of the three forms; what is none is no condition.
 pub(super) fn date(headers: &HeaderMap, name: &HeaderName) -> Option<SystemTime> {
     httpdate::parse_http_date(headers.get(name)?.to_str().ok()?.trim()).ok()
@@ -99,7 +112,7 @@ mod tests {
     use hyper::header::{HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 
     use super::Verdict::{Failed, NotModified, Send};
-    use super::{judge, tags};
+    use super::{judge, judge_weak, tags};
 
     const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
     const LATER: &str = "Sunday, 06-Nov-94 08:49:38 GMT";
@@ -165,6 +178,22 @@ mod tests {
         }
         let dated = with(&[("if-modified-since", DATE)]);
         assert_eq!(judge(&dated, "t", || None), Send);
+    }
+
+    #[test]
+    fn a_weak_tag_is_found_by_weak_comparisons_alone() {
+        for (name, value, expected) in [
+            ("if-none-match", "W/\"t\"", NotModified),
+            ("if-none-match", "\"t\"", NotModified),
+            ("if-none-match", "\"u\"", Send),
+            ("if-match", "\"t\"", Failed),
+            ("if-match", "W/\"t\"", Failed),
+            ("if-match", "*", Send),
+            ("if-modified-since", LATER, Send),
+        ] {
+            let headers = with(&[(name, value)]);
+            assert_eq!(judge_weak(&headers, "t"), expected, "{name}: {value}");
+        }
     }
 
     #[test]

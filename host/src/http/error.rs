@@ -1,6 +1,7 @@
 use axum::response::Response;
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
 use crate::auth::AuthError;
@@ -8,7 +9,8 @@ use crate::database::DatabaseError;
 use crate::lifecycle::{LifecycleError, WriteError};
 use crate::plugins::{CallError, Diagnostic, Kind};
 use crate::reading::{Failure, ReadError};
-use crate::realm::{Generation, PathError};
+use crate::realm::query::QueryError;
+use crate::realm::{Generation, LocalPath, PathError};
 
 /// The media type of every error document.
 pub(super) const JSON_API: &str = "application/vnd.api+json";
@@ -83,6 +85,13 @@ impl Problem {
         self.with_header("realm-generation", &generation.to_string())
     }
 
+    /// The generation that it is true of.
+    pub(super) fn generation(&self) -> Option<Generation> {
+        let mut named = self.headers.iter();
+        let (_, value) = named.find(|(name, _)| name.as_str() == "realm-generation")?;
+        value.to_str().ok()?.parse().ok()
+    }
+
     fn retry(mut self) -> Self {
         self.headers
             .push((RETRY_AFTER, HeaderValue::from_static("1")));
@@ -97,6 +106,12 @@ impl Problem {
             .iter()
             .map(|diagnostic| from_diagnostic(status, diagnostic, failure.plugin.as_deref()));
         Self::many(status, errors.collect())
+    }
+
+    /// What the index says is wrong with a file that it has no rendering of: one error per diagnostic.
+    pub(super) fn unrendered(path: &LocalPath, error: &str) -> Self {
+        let status = StatusCode::NOT_ACCEPTABLE;
+        Self::many(status, of_index(status, path.as_str(), error))
     }
 
     /// A call that came to no outcome.
@@ -175,6 +190,33 @@ fn from_diagnostic(status: StatusCode, diagnostic: &Diagnostic, plugin: Option<&
     )
 }
 
+/// The errors of an index entry: diagnostics with the plugin's name, as a failed transpile has them, or errors as they are
+/// shown to readers, or whatever else was put down.
+pub(super) fn of_index(status: StatusCode, path: &str, error: &str) -> Vec<Value> {
+    let read: Value = serde_json::from_str(error).unwrap_or_else(|_| json!({ "detail": error }));
+    if let Some(errors) = read["errors"]
+        .as_array()
+        .filter(|errors| !errors.is_empty())
+    {
+        return errors.clone();
+    }
+    let plugin = read["plugin"].as_str();
+    let diagnostics = Vec::<Diagnostic>::deserialize(&read["diagnostics"]).unwrap_or_default();
+    if !diagnostics.is_empty() {
+        let each = diagnostics.iter();
+        let each = each.map(|diagnostic| from_diagnostic(status, diagnostic, plugin));
+        return each.collect();
+    }
+    let mut texts = ["detail", "message"]
+        .iter()
+        .filter_map(|key| read[key].as_str());
+    let detail = texts.next().map_or_else(|| read.to_string(), str::to_owned);
+    let code = read["code"].as_str().unwrap_or("render");
+    let mut more = Map::from_iter([("source".to_owned(), json!({ "path": path }))]);
+    more.extend(plugin.map(|plugin| ("meta".to_owned(), json!({ "plugin": plugin }))));
+    vec![entry(status, code, &detail, more)]
+}
+
 /// A problem as a response.
 pub(super) fn respond(problem: &Problem) -> Response {
     if problem.status.is_server_error()
@@ -222,6 +264,9 @@ impl From<DatabaseError> for Problem {
             DatabaseError::Locked(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "locked", error).retry()
             }
+            DatabaseError::TooSlow(_) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "too-slow", error).retry()
+            }
             DatabaseError::OutcomeUnknown(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "outcome-unknown", error).retry()
             }
@@ -245,10 +290,21 @@ impl From<ReadError> for Problem {
             ReadError::TooStale(_) => busy("too-stale"),
             ReadError::Overtaken(_) => busy("overtaken"),
             ReadError::NotYet { .. } => busy("generation-not-reached"),
+            ReadError::NotIndexed { .. } => busy("generation-not-reached"),
             ReadError::Queue(_) => busy("plugin-busy"),
             ReadError::Stopping => busy("stopping"),
             ReadError::Broken => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error),
         }
+    }
+}
+
+impl From<QueryError> for Problem {
+    fn from(error: QueryError) -> Self {
+        let status = StatusCode::BAD_REQUEST;
+        let place = json!({ "pointer": error.place });
+        let more = Map::from_iter([("source".to_owned(), place)]);
+        let error = entry(status, "bad-query", &error.to_string(), more);
+        Self::many(status, vec![error])
     }
 }
 

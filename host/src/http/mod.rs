@@ -9,18 +9,24 @@ mod coding;
 pub(crate) mod conditional;
 mod error;
 mod events;
+mod index;
 mod info;
 mod negotiate;
 mod observe;
 mod origin;
+mod page;
 mod permissions;
+mod policy;
 pub(crate) mod range;
 mod read;
 mod readiness;
 mod realms;
 mod route;
+mod runtime;
+mod search;
 mod serve;
 mod server;
+mod shell;
 pub(crate) mod write;
 
 use std::sync::Arc;
@@ -32,7 +38,7 @@ use self::authorize::Claims;
 use self::coding::Codings;
 use self::observe::Observer;
 use crate::auth::Authenticator;
-use crate::config::{Config, CorsOrigins, HttpLimits};
+use crate::config::{Config, CorsOrigins, HttpLimits, SearchLimits};
 use crate::definitions::Definitions;
 use crate::lifecycle::Lifecycle;
 use crate::reading::Reader;
@@ -72,6 +78,7 @@ struct Inner {
     max_file_bytes: usize,
     max_body_bytes: usize,
     limits: HttpLimits,
+    search: SearchLimits,
     cors: CorsOrigins,
     claims: Claims,
     codings: Codings,
@@ -101,6 +108,7 @@ impl App {
             max_file_bytes: config.max_file_bytes,
             max_body_bytes: config.max_body_bytes,
             limits: config.http.clone(),
+            search: config.search,
             cors: config.cors_origins.clone(),
             claims: Claims::new(&parts.origin, config),
             codings: Codings::new(config.compression.clone(), config.cache_bytes / CODED),

@@ -10,6 +10,10 @@ pub(super) enum Wanted {
     Source,
     /// A folder's listing.
     Listing,
+    /// A document's page, where it has one; else what a browser would load.
+    Page,
+    /// One of a document's renderings.
+    Rendering,
 }
 
 /// The first media type of `Accept` that we know decides, as in the reference system; a range with `q=0` is refused.
@@ -36,10 +40,13 @@ pub(super) fn wanted(headers: &HeaderMap) -> Wanted {
         if media_type.eq_ignore_ascii_case("application/vnd.api+json") {
             return Wanted::Listing;
         }
-        if matches!(
-            media_type,
-            "*/*" | "text/html" | "text/javascript" | "text/css"
-        ) {
+        if media_type.eq_ignore_ascii_case("application/vnd.card+html") {
+            return Wanted::Rendering;
+        }
+        if media_type.eq_ignore_ascii_case("text/html") {
+            return Wanted::Page;
+        }
+        if matches!(media_type, "*/*" | "text/javascript" | "text/css") {
             return Wanted::Module;
         }
     }
@@ -60,7 +67,11 @@ mod tests {
             ("application/vnd.card+source", Wanted::Source),
             ("application/vnd.card+source;q=0, */*", Wanted::Module),
             ("image/png, application/vnd.card+source", Wanted::Source),
-            ("text/html,application/xhtml+xml,*/*;q=0.8", Wanted::Module),
+            ("text/html,application/xhtml+xml,*/*;q=0.8", Wanted::Page),
+            ("*/*, text/html", Wanted::Module),
+            ("text/html;q=0, */*", Wanted::Module),
+            ("Text/HTML", Wanted::Page),
+            ("application/vnd.card+html", Wanted::Rendering),
             ("Application/VND.api+json", Wanted::Listing),
             ("", Wanted::Module),
         ] {

@@ -10,11 +10,13 @@ use super::answer::{empty, header};
 use super::error::Problem;
 use crate::config::CorsOrigins;
 
-/// What a realm's path takes.
+/// What a file's path takes.
 pub(super) const METHODS: &str = "GET, HEAD, PUT, POST, DELETE, OPTIONS";
+/// What a realm's paths take: that of its search besides.
+const ALL: &str = "GET, HEAD, QUERY, PUT, POST, DELETE, OPTIONS";
 
 /// Headers that a page of an allowed origin may send and read beside the harmless ones.
-const SENT: &str = "accept, authorization, content-type, if-match, if-none-match, if-range, last-event-id, range, realm-generation, x-request-id";
+const SENT: &str = "accept, authorization, content-type, if-match, if-none-match, if-range, last-event-id, range, realm-generation, x-http-method-override, x-request-id";
 const SHOWN: &str = "accept-ranges, cache-status, content-encoding, content-length, content-location, content-range, etag, location, realm-generation, retry-after, sourcemap, x-request-id";
 
 /// A page of another origin may read what it is shown, but must not write with its visitor's rights: `own` is the
@@ -78,14 +80,14 @@ fn allowed(cors: &CorsOrigins, request: &HeaderMap) -> Option<HeaderValue> {
 pub(super) fn options(cors: &CorsOrigins, request: &HeaderMap) -> Response {
     let mut response = empty(StatusCode::NO_CONTENT);
     let headers = response.headers_mut();
-    headers.insert(ALLOW, HeaderValue::from_static(METHODS));
+    headers.insert(ALLOW, HeaderValue::from_static(ALL));
     if request.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
         && let Some(allowed) = allowed(cors, request)
     {
         let methods = if allowed == "*" {
-            "GET, HEAD, OPTIONS"
+            "GET, HEAD, QUERY, OPTIONS"
         } else {
-            METHODS
+            ALL
         };
         headers.insert(ACCESS_CONTROL_ALLOW_METHODS, header(methods));
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(SENT));

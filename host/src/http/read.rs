@@ -12,6 +12,7 @@ use super::answer::{About, Body, header, json, redirect};
 use super::authorize::{Seen, Visitor};
 use super::error::{JSON_API, Problem};
 use super::negotiate::{Wanted, wanted};
+use super::page::{self, Shown};
 use crate::database::FileRow;
 use crate::reading::{Asked, Made, Module, Read, ReadError, Reply};
 use crate::realm::{Generation, LocalPath};
@@ -25,6 +26,8 @@ pub(super) struct Ask<'a> {
     pub(super) app: &'a App,
     pub(super) realm: &'a Arc<Mounted>,
     pub(super) headers: &'a HeaderMap,
+    /// What comes after the `?`; empty without.
+    pub(super) query: &'a str,
     pub(super) is_get: bool,
     pub(super) visitor: &'a Visitor,
     /// How the request was judged.
@@ -64,29 +67,46 @@ pub(super) async fn read(ask: &Ask<'_>, rest: &str) -> Result<Response, Problem>
         if wanted == Wanted::Listing {
             return listing(ask.app, ask.realm, rest).await;
         }
-        if !rest.is_empty() {
+        let of_documents = matches!(wanted, Wanted::Page | Wanted::Rendering);
+        if !rest.is_empty() && !of_documents {
             return Err(Problem::no_file(rest));
         }
     }
-    // A realm's own URL shows its page.
-    let path = if rest.is_empty() {
-        LocalPath::new("index.html")?
-    } else {
-        LocalPath::decode(rest)?
-    };
-    let get = Get { ask, path };
+    if wanted == Wanted::Rendering {
+        return Box::pin(page::rendering(ask, rest)).await;
+    }
     let tries = if mutant!("collected-bytes-fail-the-read") {
         1
     } else {
         TRIES
     };
     for _ in 0..tries {
-        let response = match wanted {
-            Wanted::Source => get.source().await?,
-            _ => get.module().await?,
+        let shown = match wanted {
+            Wanted::Page => Box::pin(page::page(ask, rest)).await?,
+            _ => Shown::AsIs,
         };
-        if let Some(response) = response {
-            return Ok(response);
+        let (documents, path, asked) = match shown {
+            Shown::Page(response) => return Ok(*response),
+            Shown::StartOver => continue,
+            Shown::Instead(documents, path, asked) => (Some(documents), path, asked),
+            // A realm's own URL shows its page.
+            Shown::AsIs if rest.is_empty() => (None, LocalPath::new("index.html")?, false),
+            Shown::AsIs => (None, LocalPath::decode(rest)?, true),
+        };
+        let get = Get { ask, path, asked };
+        let response = match wanted {
+            Wanted::Source => get.source().await,
+            _ => get.module().await,
+        };
+        match response {
+            Ok(Some(response)) => return Ok(response),
+            Ok(None) => {}
+            // That there is nothing was seen in two looks, which must be of one generation.
+            Err(problem) if problem.is_absence() => match documents {
+                Some(documents) if !page::still_hold(ask, &documents, &problem).await? => {}
+                _ => return Err(problem),
+            },
+            Err(problem) => return Err(problem),
         }
     }
     Err(ReadError::Overtaken(TRIES).into())
@@ -99,6 +119,8 @@ const TRIES: usize = 3;
 struct Get<'a> {
     ask: &'a Ask<'a>,
     path: LocalPath,
+    /// Whether the request names the path, rather than what is shown in its place.
+    asked: bool,
 }
 
 impl Get<'_> {
@@ -181,7 +203,7 @@ impl Get<'_> {
                 response
             }
         };
-        if file.path != self.path || self.path.as_str() == "index.html" {
+        if file.path != self.path || !self.asked {
             let location = format!("{}{}", self.ask.realm.url.path(), file.path.encode());
             response
                 .headers_mut()
@@ -273,7 +295,7 @@ async fn listing(app: &App, realm: &Mounted, rest: &str) -> Result<Response, Pro
 }
 
 /// Milliseconds since 1970 as RFC 9110 writes a date.
-fn http_date(millis: i64) -> Option<String> {
+pub(super) fn http_date(millis: i64) -> Option<String> {
     let time = UNIX_EPOCH + Duration::from_millis(u64::try_from(millis).ok()?);
     Some(httpdate::fmt_http_date(time))
 }

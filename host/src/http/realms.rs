@@ -12,7 +12,7 @@ use super::authorize::{Need, Visitor};
 use super::error::{JSON_API, Problem};
 use super::read::GENERATION;
 use super::write::read_json;
-use crate::database::RealmKind;
+use crate::database::{IndexPhase, RealmKind};
 use crate::lifecycle::LifecycleError;
 use crate::reading::Asked;
 use crate::realm::{Generation, RealmUrl};
@@ -265,8 +265,8 @@ async fn archive(
     Ok(ended_at(response, generation))
 }
 
-/// How far a publish has come: its files can be read as soon as it is answered, so there is nothing between `queued` and
-/// `done` where nothing is made of them ahead of any request.
+/// How far a publish has come: its files can be read as soon as it is answered, and then the index is made of them, and
+/// their pages. The database tells, so every replica says the same.
 async fn progress(
     app: &App,
     visitor: &Visitor,
@@ -285,12 +285,19 @@ async fn progress(
         .ok_or_else(|| LifecycleError::NotPublished(url.clone()))?;
     app.judge(&realm, visitor, Need::Own, (headers, asked))
         .await?;
-    let looked = app.0.reader.list(&realm, "").await?;
-    let files = looked.files.len();
-    let body = json!({ "phase": "done", "filesCompleted": files, "totalFiles": files });
+    let state = app.0.reader.index_state(&realm).await?;
+    let phase = state.phase();
+    let completed = match phase {
+        IndexPhase::Queued | IndexPhase::Index => 0,
+        // Those that are gone are visited too.
+        IndexPhase::Render => state.files.saturating_sub(state.visits),
+        IndexPhase::Done => state.files,
+    };
+    let body =
+        json!({ "phase": phase.as_str(), "filesCompleted": completed, "totalFiles": state.files });
     Ok(ended_at(
         answer::json(StatusCode::OK, "application/json", &body),
-        looked.generation,
+        state.generation,
     ))
 }
 

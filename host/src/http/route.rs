@@ -6,7 +6,8 @@ use hyper::{HeaderMap, Method, Request, StatusCode, Version};
 use super::authorize::Need;
 use super::error::{Problem, respond};
 use super::{
-    App, answer, atomic, events, info, origin, permissions, read, readiness, realms, server, write,
+    App, answer, atomic, events, index, info, origin, permissions, read, readiness, realms,
+    runtime, search, server, write,
 };
 use crate::reading::Asked;
 use crate::registry::Found;
@@ -71,6 +72,13 @@ impl App {
             let busy = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail);
             return respond(&busy.with_header(RETRY_AFTER.as_str(), "1"));
         };
+        if runtime::is_at(request.uri().path()) {
+            let answer = match *request.method() {
+                Method::GET | Method::HEAD => Box::pin(runtime::jsx(self, request.headers())).await,
+                _ => Err(no_method("GET, HEAD")),
+            };
+            return answer.unwrap_or_else(|problem| respond(&problem));
+        }
         let answer = match realms::Endpoint::at(request.uri().path()) {
             Some(endpoint) => match endpoint.method() {
                 method if request.method() == method => {
@@ -100,6 +108,7 @@ impl App {
         let path = parts.uri.path();
         let known = self.0.registry.generation();
         let is_get = parts.method == Method::GET;
+        let searches = search::is_asked(&parts.method, &parts.headers);
         let reads = is_get || parts.method == Method::HEAD;
         let mut found = self.find(host, path);
         match &found {
@@ -116,10 +125,12 @@ impl App {
             Found::Realm(realm, rest) => (realm, Some(&path[path.len() - rest..])),
             Found::LacksSlash(realm) => (realm, None),
         };
+        // A search is a read, whatever its method looks like.
+        let searches = searches && rest == Some("_search") && !mutant!("search-as-a-write");
         let need = match rest {
             Some("_readiness-check") => Need::Sight,
             Some("_permissions") => Need::Own,
-            _ if reads => Need::Read,
+            _ if reads || searches => Need::Read,
             _ => Need::Write,
         };
         let seen = self
@@ -134,13 +145,14 @@ impl App {
                 Err(no_method("GET, HEAD, OPTIONS"))
             };
         };
-        if !reads {
+        if !reads && !searches {
             self.refuse_foreign(&parts.headers, realm.url.origin())?;
         }
         let ask = read::Ask {
             app: self,
             realm: &realm,
             headers: &parts.headers,
+            query: parts.uri.query().unwrap_or_default(),
             is_get,
             visitor: &visitor,
             seen,
@@ -164,6 +176,18 @@ impl App {
                     may("GET, HEAD")?;
                     Box::pin(events::events(&ask)).await
                 }
+                "_types" => {
+                    may("GET, HEAD")?;
+                    Box::pin(index::types(&ask)).await
+                }
+                "_dependencies" => {
+                    may("GET, HEAD")?;
+                    Box::pin(index::dependencies(&ask)).await
+                }
+                "_indexing-errors" => {
+                    may("GET, HEAD")?;
+                    Box::pin(index::errors(&ask)).await
+                }
                 "_info" => {
                     may("GET, HEAD")?;
                     Box::pin(info::info(&ask)).await
@@ -184,6 +208,14 @@ impl App {
                     may("GET, HEAD")?;
                     Box::pin(readiness::check(&ask)).await
                 }
+                "_search" if searches => {
+                    let ask = read::Ask {
+                        is_get: true,
+                        ..ask
+                    };
+                    Box::pin(search::search(&ask, body)).await
+                }
+                "_search" => Err(search::wrong_method()),
                 _ => Err(Problem::new(
                     StatusCode::NOT_FOUND,
                     "not-found",

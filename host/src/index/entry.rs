@@ -1,10 +1,8 @@
 use serde_json::{Value, json};
 
+use super::words;
 use crate::plugins::{Diagnostic, Rendition};
 use crate::reading::Failure;
-
-/// Bytes of words that are indexed of one document: a Postgres takes no more than a mebibyte of them.
-const MOST_WORDS: usize = 256 << 10;
 
 /// What is shown of a document, as the database takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +22,12 @@ impl Card {
             _ => json!({}),
         };
         let title = rendition.title.as_deref().map(clean_text);
+        let isolated = rendition.renderings.iter();
+        let isolated = isolated
+            .filter(|one| one.format == "isolated")
+            .find_map(|one| std::str::from_utf8(&one.contents).ok());
         Self {
-            words: words(title.as_deref().unwrap_or_default(), &document),
+            words: words(title.as_deref(), &document, isolated),
             title,
             types: rendition
                 .types
@@ -36,13 +38,23 @@ impl Card {
         }
     }
 
+    /// Of a document that could never be rendered.
+    pub(super) fn empty() -> Self {
+        Self {
+            title: None,
+            types: Vec::new(),
+            search_document: "{}".to_owned(),
+            words: String::new(),
+        }
+    }
+
     /// Of a file that nobody has rendered.
     pub(super) fn of_file(name: &str, media_type: &str, size: u64) -> Self {
         let document = json!({ "name": name, "mediaType": media_type, "size": size });
         Self {
             title: None,
             types: Vec::new(),
-            words: words(name, &document),
+            words: words(Some(name), &document, None),
             search_document: document.to_string(),
         }
     }
@@ -54,33 +66,8 @@ pub(super) fn error_of(failure: &Failure) -> String {
     clean(json!({ "plugin": failure.plugin, "diagnostics": diagnostics })).to_string()
 }
 
-/// The words of a document that a full-text search finds it by.
-pub(super) fn words(title: &str, document: &Value) -> String {
-    let mut all = title.to_owned();
-    collect(document, &mut all);
-    let mut end = all.len().min(MOST_WORDS);
-    while !all.is_char_boundary(end) {
-        end -= 1;
-    }
-    all.truncate(end);
-    all
-}
-
-fn collect(value: &Value, all: &mut String) {
-    match value {
-        _ if all.len() > MOST_WORDS => {}
-        Value::String(text) => {
-            all.push('\n');
-            all.push_str(text);
-        }
-        Value::Array(items) => items.iter().for_each(|item| collect(item, all)),
-        Value::Object(fields) => fields.values().for_each(|item| collect(item, all)),
-        _ => {}
-    }
-}
-
 /// A Postgres takes no text with a NUL in it.
-fn clean_text(text: &str) -> String {
+pub(super) fn clean_text(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 

@@ -10,6 +10,7 @@ mod entry;
 mod expand;
 mod updates;
 mod visit;
+mod words;
 mod worker;
 
 use std::collections::HashMap;
@@ -31,11 +32,15 @@ use crate::registry::Registry;
 
 use self::updates::Updates;
 
+pub use self::words::{MAX_WORDS_BYTES, words};
+
 /// Bounds of the work that no request waits for.
 #[derive(Clone, Debug)]
 pub struct IndexLimits {
     /// Visits made at one time.
     pub concurrency: usize,
+    /// Outcomes stored at one time: most of the database's connections are left to requests.
+    pub stores: usize,
     /// How long a job is held by a worker that says nothing more.
     pub lease: Duration,
     /// Longest pause before what has failed is tried again.
@@ -74,9 +79,11 @@ struct Inner {
     registry: Arc<Registry>,
     reader: Reader,
     limits: IndexLimits,
-    /// Whoever makes a visit has one of these; they are given out in the order in which they are asked for, so that no realm
+    /// Whoever renders has one of these; they are given out in the order in which they are asked for, so that no realm
     /// waits for all of another's visits.
     turns: Semaphore,
+    /// Whoever stores something has one of these.
+    stores: Semaphore,
     updates: Updates,
     wake: Arc<Wake>,
     /// The jobs that run here.
@@ -122,6 +129,7 @@ impl Worker {
             registry: parts.registry,
             reader: parts.reader,
             turns: Semaphore::new(parts.limits.concurrency.max(1)),
+            stores: Semaphore::new(parts.limits.stores.max(1)),
             limits: parts.limits,
             wake,
             running: Mutex::default(),

@@ -6,7 +6,8 @@ use tokio::task::JoinSet;
 use tracing::debug;
 
 use super::Worker;
-use super::entry::{Card, error_of, words};
+use super::entry::{Card, clean_text, error_of};
+use super::words;
 use super::worker::{Trouble, Turn, pause};
 use crate::database::{
     DatabaseError, EntryState, Job, NewEntry, NewRendering, Seen, Shown, Stored, Visit, bounded,
@@ -170,7 +171,10 @@ impl Worker {
     /// Files that nobody renders.
     async fn files(&self, url: &RealmUrl, realm: RealmId, visits: &[Visit]) -> Result<(), Trouble> {
         let own = &self.0;
-        let store = own.database.store_files(realm, visits, words);
+        let _store = own.stores.acquire().await;
+        let store = own.database.store_files(realm, visits, |name, document| {
+            words(Some(name), document, None)
+        });
         let changed = bounded(own.limits.database_timeout, "store_files", store).await?;
         let visits = visits.len() as u64;
         count(Outcome::Found, changed.min(visits));
@@ -184,9 +188,6 @@ impl Worker {
     /// One visit.
     async fn visit(&self, url: &RealmUrl, realm: RealmId, visit: Visit) -> Result<Made, Trouble> {
         let own = &self.0;
-        let _turn = own.turns.acquire().await;
-        #[cfg(feature = "under-test")]
-        crate::gates::pass("index-visit", visit.path.as_str()).await;
         let begun = Instant::now();
         let made = self.attempts(url, realm, &visit).await;
         metrics::histogram!("realm_index_visit_seconds").record(begun.elapsed().as_secs_f64());
@@ -223,8 +224,13 @@ impl Worker {
             let Some(mounted) = self.mounted(url, realm).await? else {
                 return Ok(Made::RealmGone);
             };
-            let rendered = own.reader.render(&mounted, &visit.path, Asked::now());
-            let rendered = match rendered.await {
+            let rendered = {
+                let _turn = own.turns.acquire().await;
+                #[cfg(feature = "under-test")]
+                crate::gates::pass("index-visit", visit.path.as_str()).await;
+                own.reader.render(&mounted, &visit.path, Asked::now()).await
+            };
+            let rendered = match rendered {
                 Err(ReadError::NoRealm) => return Ok(Made::RealmGone),
                 other => other?,
             };
@@ -279,7 +285,7 @@ impl Worker {
         let mut reads: Vec<String> = rendered
             .reads
             .iter()
-            .map(|read| url_key(&read.url))
+            .map(|read| clean_text(&url_key(&read.url)))
             .collect();
         reads.sort_unstable();
         reads.dedup();
@@ -293,22 +299,29 @@ impl Worker {
         };
         let (card, error) = match &rendered.outcome {
             DocumentOutcome::Rendition(rendition) => (Card::of(rendition), None),
-            DocumentOutcome::Failed(failure) => (file(), Some(error_of(failure))),
+            // Where nothing was good before, there is nothing to show.
+            DocumentOutcome::Failed(failure) => (Card::empty(), Some(error_of(failure))),
             DocumentOutcome::Plain | DocumentOutcome::Definitions(_) => (file(), None),
         };
+        let mut formats = HashSet::new();
         let contents: Vec<_> = match &rendered.outcome {
             DocumentOutcome::Rendition(rendition) => rendition
                 .renderings
                 .iter()
-                .map(|one| (one, String::from_utf8_lossy(&one.contents)))
+                .map(|one| {
+                    let contents = String::from_utf8_lossy(&one.contents);
+                    (one, clean_text(&one.as_type), contents)
+                })
+                // One of each: which of two is meant, nobody can say.
+                .filter(|(one, as_type, _)| formats.insert((one.format.clone(), as_type.clone())))
                 .collect(),
             _ => Vec::new(),
         };
         let renderings: Vec<_> = contents
             .iter()
-            .map(|(one, contents)| NewRendering {
+            .map(|(one, as_type, contents)| NewRendering {
                 format: &one.format,
-                as_type: &one.as_type,
+                as_type,
                 contents,
             })
             .collect();
@@ -334,6 +347,7 @@ impl Worker {
             reads: &reads,
             state,
         };
+        let _store = own.stores.acquire().await;
         bounded(
             own.limits.database_timeout,
             "store_entry",

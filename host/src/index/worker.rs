@@ -169,6 +169,8 @@ impl Worker {
         }
         let waiting = self.0.database.count_visits().await?;
         metrics::gauge!("realm_index_visits_waiting").set(waiting as f64);
+        let lag = self.0.database.index_lag().await?.unwrap_or_default();
+        metrics::gauge!("realm_index_lag_seconds").set(lag.as_secs_f64());
         Ok(())
     }
 

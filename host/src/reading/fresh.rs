@@ -17,7 +17,7 @@ pub enum Served {
 /// How long a request waits for the database to confirm a lease that has run out.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long after a failure requests do not ask again: the lease's own poll will.
-const DOWN_FOR: Duration = Duration::from_secs(2);
+pub(super) const DOWN_FOR: Duration = Duration::from_secs(2);
 
 impl Reader {
     /// Sees to it that the caches may be believed for a request: by the lease, or by asking the database.

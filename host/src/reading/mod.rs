@@ -12,8 +12,10 @@ mod derive;
 mod fresh;
 mod guest_files;
 mod module;
+mod pages;
 mod rendering;
 mod resolve;
+mod search;
 mod stored;
 
 use std::sync::{Arc, OnceLock};
@@ -35,6 +37,7 @@ use self::access::{AccessKey, Held};
 use self::blobs::Blob;
 use self::derive::{DeriveKey, Derived};
 use self::module::ModuleEntry;
+use self::pages::{Bulletins, HeldPage, LookedPage, PageKey};
 use self::resolve::{ResolveKey, Resolved};
 use self::stored::StoredSet;
 
@@ -43,6 +46,7 @@ pub use self::beside::{Piece, Reply};
 pub use self::derive::{Artifact, Failure, Made};
 pub use self::fresh::Served;
 pub use self::module::Module;
+pub use self::pages::{Documents, FORMATS, Page};
 pub use self::rendering::{Defined, DocumentOutcome, Examined, ReadOf, Rendered};
 pub use self::resolve::Resolution;
 
@@ -87,6 +91,9 @@ struct Inner {
     limits: ReadLimits,
     access: ByteCache<Arc<str>, Arc<Held>>,
     access_flights: Flights<AccessKey, Result<Option<Arc<Held>>, DatabaseError>>,
+    pages: ByteCache<LocalPath, Arc<HeldPage>>,
+    page_flights: Flights<PageKey, LookedPage>,
+    bulletins: Bulletins,
     paths: ByteCache<LocalPath, Arc<Resolved>>,
     path_flights: Flights<ResolveKey, Result<Option<Arc<Resolved>>, DatabaseError>>,
     blobs: ByteCache<BlobHash, Blob>,
@@ -184,6 +191,14 @@ pub enum ReadError {
         /// What has been applied.
         applied: Generation,
     },
+    /// The index has not come to the generation that the request names.
+    #[error("the index does not have all of generation {wanted} yet; it has generation {reached}")]
+    NotIndexed {
+        /// The one that the request names.
+        wanted: Generation,
+        /// What it shows everything of.
+        reached: Generation,
+    },
     /// Too many calls wait.
     #[error(transparent)]
     Queue(#[from] QueueFull),
@@ -250,7 +265,10 @@ impl Reader {
             // With a tenth that is HTTP's, for coded bodies, all of it.
             access: ByteCache::new(bytes / 50),
             access_flights: Flights::new(runtime.clone()),
-            paths: ByteCache::new(bytes * 2 / 25),
+            pages: ByteCache::new(bytes / 50),
+            page_flights: Flights::new(runtime.clone()),
+            bulletins: Bulletins::default(),
+            paths: ByteCache::new(bytes * 3 / 50),
             path_flights: Flights::new(runtime.clone()),
             blobs: ByteCache::new(bytes * 3 / 10),
             blob_flights: Flights::new(runtime.clone()),
@@ -299,10 +317,11 @@ impl Reader {
 
     /// Bytes and entries per cache.
     #[must_use]
-    pub fn cache_sizes(&self) -> [(&'static str, (u64, usize)); 7] {
+    pub fn cache_sizes(&self) -> [(&'static str, (u64, usize)); 8] {
         let inner = &self.0;
         [
             ("permissions", inner.access.size()),
+            ("pages", inner.pages.size()),
             ("paths", inner.paths.size()),
             ("blobs", inner.blobs.size()),
             ("settings", inner.settings.size()),

@@ -134,6 +134,19 @@ impl Reader {
         }
     }
 
+    /// The same for many paths, for a request.
+    pub(crate) async fn look_up_all(
+        &self,
+        realm: &Arc<Mounted>,
+        paths: &[LocalPath],
+    ) -> Result<(HashMap<LocalPath, Arc<Resolved>>, Origin), ReadError> {
+        if paths.iter().all(|path| self.known(realm, path).is_some()) {
+            return Ok((self.resolve_all(realm, paths).await?, Origin::Hit));
+        }
+        let _turn = self.turn().await?;
+        Ok((self.resolve_all(realm, paths).await?, Origin::Miss))
+    }
+
     /// The same for many paths, in as few statements as there can be, all of one generation unless cached.
     pub(crate) async fn resolve_all(
         &self,

@@ -4,7 +4,9 @@
 mod blob;
 mod media;
 mod path;
+mod plain;
 mod prefixes;
+pub mod query;
 mod rights;
 mod settings;
 mod url;
@@ -12,6 +14,7 @@ mod url;
 pub use self::blob::BlobHash;
 pub use self::media::media_type;
 pub use self::path::{LocalPath, PathError};
+pub use self::plain::{MAX_WORD_BYTES, plain_words};
 pub use self::prefixes::UrlPrefixes;
 pub use self::rights::{Rights, UnknownRight};
 pub use self::settings::{

@@ -36,9 +36,10 @@ const MICROSOFT = /^ms[A-Z]/;
 const IN_TEXT = /[&<>]/g;
 const IN_ATTRIBUTE = /[&<>"]/g;
 const ENTITIES = { __proto__: null, "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
-// What ends a `<script>` or `<style>`, or changes how its end is looked for.
+// What ends a `<script>`, or changes how its end is looked for; and in a `<style>` whatever begins markup, which it is inside
+// of an `<svg>`.
 const IN_SCRIPT = /<(?=\/?script|!--)/gi;
-const IN_STYLE = /<(?=\/style)/gi;
+const IN_STYLE = /<(?=[a-z/!?])/gi;
 const SAFE_DATA = /^data:(?:(?:image|audio|video|font)\/|text\/(?:plain|css)[;,]|[;,])/;
 const NAMES = {
   __proto__: null,

@@ -146,6 +146,10 @@ fn describe() {
         "Files of all realms that wait to be looked at for the index, as a worker has last counted them."
     );
     gauge!(
+        "realm_index_lag_seconds",
+        "How long the oldest change has waited to be taken up by the index, as a worker has last looked; 0: none waits."
+    );
+    gauge!(
         "realm_jobs",
         "Jobs of all replicas, by lane and state: running, waiting or failed, as a worker has last counted them."
     );

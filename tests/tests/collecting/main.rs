@@ -24,6 +24,7 @@ fn collecting(options: HostOptions, deadline: &str, after: &str) -> HostOptions 
         .with("lease", "200ms")
         .with("stale-limit", "100ms")
         .with("plugin-deadline", deadline)
+        .with("plugin-render-deadline", deadline)
         .with("collect-every", "20ms")
         .with("collect-after", after)
 }

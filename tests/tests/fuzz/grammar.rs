@@ -17,6 +17,7 @@ pub(crate) fn sentence(target: &str, rng: &mut StdRng) -> Vec<u8> {
         "if_none_match" => condition(rng).into_bytes(),
         "realm_json" => settings(rng).to_string().into_bytes(),
         "atomic" => operations(rng).to_string().into_bytes(),
+        "query" => query(rng).to_string().into_bytes(),
         "token" => token(rng),
         other => panic!("nothing is known of `{other}`"),
     }
@@ -242,6 +243,63 @@ fn operation(rng: &mut StdRng) -> Value {
             "op": pick(rng, &["add", "update"]), "href": href,
             "data": { "type": "source", "attributes": { "content": some(rng, words("atomic"), 3) } },
         }),
+    }
+}
+
+fn query(rng: &mut StdRng) -> Value {
+    let mut query = json!({});
+    if rng.random_bool(0.9) {
+        query["filter"] = filter(rng, 4);
+    }
+    if rng.random_bool(0.4) {
+        let key = |rng: &mut StdRng| json!({ "by": attribute(rng), "direction": pick(rng, &["asc", "desc"]) });
+        query["sort"] = (0..rng.random_range(0..4)).map(|_| key(rng)).collect();
+    }
+    if rng.random_bool(0.4) {
+        query["page"] =
+            json!({ "size": rng.random_range(0..52), "number": rng.random_range(0..4) });
+    }
+    query
+}
+
+fn attribute(rng: &mut StdRng) -> String {
+    let keys = ["a", "b", "é", "a b", "\\.", "\\\\", "$", "\"", "\\", ""];
+    let most = if rng.random_bool(0.02) { 18 } else { 3 };
+    let count = rng.random_range(1..=most);
+    let key = |rng: &mut StdRng| {
+        let bad = rng.random_bool(0.03);
+        pick(rng, if bad { &keys } else { &keys[..8] })
+    };
+    (0..count).map(|_| key(rng)).collect::<Vec<_>>().join(".")
+}
+
+fn filter(rng: &mut StdRng, depth: usize) -> Value {
+    let name = attribute(rng);
+    match rng.random_range(0..if depth == 0 { 6 } else { 9 }) {
+        0 => json!({ "eq": { name: value(rng, words("query"), 0), attribute(rng): 1 } }),
+        1 => json!({ "eq": { name: pick(rng, &["x", "", "\u{10ffff}"]) } }),
+        2 => json!({ "contains": { name: filled(some(rng, words("query"), 2), 1000, rng) } }),
+        3 => {
+            let second = if rng.random_bool(0.9) {
+                json!(2.5)
+            } else {
+                json!("2")
+            };
+            json!({ "range": { name: { pick(rng, &["gt", "gte"]): 1, pick(rng, &["lt", "lte"]): second } } })
+        }
+        4 => {
+            json!({ "matches": format!("{} {}", pick(rng, &["one", "ﬁn*", "日本", ""]), some(rng, words("query"), 4)) })
+        }
+        5 => {
+            json!({ "type": { "module": pick(rng, &["./a", "http://x/y.gts", "../z"]), "name": some(rng, words("query"), 1) } })
+        }
+        6 | 7 => {
+            let all: Vec<_> = (0..rng.random_range(1..4))
+                .map(|_| filter(rng, depth - 1))
+                .collect();
+            json!({ pick(rng, &["any", "every"]): all })
+        }
+        _ => json!({ "not": filter(rng, depth - 1) }),
     }
 }
 

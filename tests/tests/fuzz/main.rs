@@ -36,6 +36,11 @@ fn payload() {
 }
 
 #[test]
+fn query() {
+    run("query");
+}
+
+#[test]
 fn range() {
     run("range");
 }

@@ -56,6 +56,13 @@ const TOKENS: &[&str] = &[
     "HS256", "hs256", "none", "EdDSA", "JWT", "sub", "aud", "exp", "nbf", "iat", "operator", "ann", "*", "",
     " ", "\u{85}", "\u{3000}", "\u{200b}", "\0", "é", "http://h.example", "http://h.example/", "4102444800",
 ];
+#[rustfmt::skip]
+const QUERIES: &[&str] = &[
+    "{", "}", "[", "]", ",", ":", "\"", "null", "true", "0", "1", "-1", "0.1", "1e300", "18446744073709551616", "filter", "sort",
+    "page", "size", "number", "by", "direction", "asc", "desc", "title", "lastModified", "eq", "contains", "range", "gt",
+    "gte", "lt", "lte", "type", "module", "name", "matches", "any", "every", "not", "a", "a.b", ".", "..", "\\", "\\.",
+    "\\\\", "\0", "./person", "http://[", "*", "x*", " ", "é", "ﬁ", "İ", "ß", "日本", "क्षि", "ㄱㄴ", "\u{301}", "\u{3099}", "'", "…",
+];
 
 /// What a target's inputs are made of.
 pub(crate) fn words(target: &str) -> &'static [&'static str] {
@@ -67,6 +74,7 @@ pub(crate) fn words(target: &str) -> &'static [&'static str] {
         "if_none_match" => TAGS,
         "realm_json" => REALM_JSON,
         "atomic" => ATOMIC,
+        "query" => QUERIES,
         "token" => TOKENS,
         other => panic!("nothing is known of `{other}`"),
     }

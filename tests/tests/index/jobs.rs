@@ -171,3 +171,83 @@ async fn a_job_that_nobody_has_is_found_by_the_poll() {
     tables.settled().await;
     assert_eq!(tables.paths("/r/").await, ["a.txt"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_many_documents_are_rendered_at_one_time_as_the_setting_says() {
+    for concurrency in [1, 3] {
+        let options = HostOptions::new(Storage::Sqlite);
+        let options = options.with("index-concurrency", &concurrency.to_string());
+        let (host, tables) = scene(options).await;
+        tables.settled().await;
+        host.close_gate("index-visit", "").await;
+        for number in 0..8 {
+            host.put(&format!("/r/d{number}.misrender"), "echo one")
+                .await;
+        }
+        host.at_gate("index-visit", concurrency).await;
+        // Their visits are all there, and the worker has looked for them again and again.
+        let visits = "SELECT count(*) FROM index_visits";
+        eventually("every visit waits", || async {
+            (tables.number(visits).await == 8).then_some(())
+        })
+        .await;
+        for _ in 0..10 {
+            host.put("/r/other.txt", "other").await;
+            host.delete("/r/other.txt").await;
+        }
+        let waiting = host.admin("/_gates/index-visit").await.json()["waiting"].clone();
+        assert_eq!(waiting, concurrency);
+        host.open_gate("index-visit").await;
+        tables.settled().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_realm_does_not_wait_for_all_of_anothers_documents() {
+    let options = HostOptions::new(Storage::Sqlite).with("index-concurrency", "1");
+    let (host, tables) = scene(options).await;
+    host.create("/s/").await;
+    tables.settled().await;
+    host.close_gate("index-visit", "").await;
+    for number in 0..30 {
+        host.put(&format!("/r/d{number}.misrender"), "echo many")
+            .await;
+    }
+    host.put("/s/one.misrender", "echo one").await;
+    let both = "SELECT count(*) FROM jobs WHERE lane = 'render' AND worker IS NOT NULL";
+    eventually("both realms are worked on", || async {
+        (tables.number(both).await == 2).then_some(())
+    })
+    .await;
+    host.open_gate("index-visit").await;
+    tables.settled().await;
+    let later = "SELECT count(*) FROM index_entries WHERE id > (SELECT id FROM index_entries WHERE path = 'one.misrender')";
+    let later = tables.number(later).await;
+    assert!(later > 20, "only {later} of 30 came after it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_for_reasons_that_pass_is_no_error_and_is_done_in_the_end() {
+    let options = HostOptions::new(Storage::Postgres(server().database().await));
+    let (host, tables) = scene(options).await;
+    tables.settled().await;
+    // A writer that holds the realm for longer than a store waits for it.
+    host.close_gate("before-commit", "held.txt").await;
+    host.close_gate("index-store", "d.misrender").await;
+    host.put("/r/d.misrender", "echo one").await;
+    host.at_gate("index-store", 1).await;
+    let writing = tokio::spawn(host.request("PUT", "/r/held.txt").body("held").send());
+    host.at_gate("before-commit", 1).await;
+    host.open_gate("index-store").await;
+    let tried = "SELECT coalesce(max(attempts), 0) FROM index_visits";
+    eventually("it is tried again and again", || async {
+        (tables.number(tried).await >= 2).then_some(())
+    })
+    .await;
+    assert_eq!(tables.paths("/r/").await, Vec::<String>::new());
+    host.open_gate("before-commit").await;
+    assert!(writing.await.unwrap().unwrap().status().is_success());
+    tables.settled().await;
+    let entry = tables.entry("/r/", "d.misrender").await.unwrap();
+    assert_eq!(entry.error, None);
+}

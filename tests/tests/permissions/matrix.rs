@@ -152,6 +152,7 @@ fn request(host: &Host, cell: &Cell, realm: &str, number: usize) -> RequestBuild
         "GET source" => host
             .request("GET", &file)
             .header("accept", "application/vnd.card+source"),
+        "GET page" => host.request("GET", &file).header("accept", "text/html"),
         "GET listing" => in_realm("GET", "").header("accept", "application/vnd.api+json"),
         "GET without slash" => host.request("GET", realm.trim_end_matches('/')),
         "OPTIONS file" => host.request("OPTIONS", &file),
@@ -166,6 +167,7 @@ fn request(host: &Host, cell: &Cell, realm: &str, number: usize) -> RequestBuild
             let add = json!({ "op": "add", "href": format!("atomic-{number}.txt"), "data": { "type": "source", "attributes": { "content": "x" } } });
             in_realm("POST", "_atomic").body(json!({ "atomic:operations": [add] }).to_string())
         }
+        "QUERY _search" => in_realm("QUERY", "_search").body("{}"),
         "POST _invalidate" => in_realm("POST", "_invalidate"),
         "PATCH _permissions" => {
             let body =

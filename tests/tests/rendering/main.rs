@@ -4,8 +4,13 @@
 mod nested;
 mod reads;
 
-use realm_tests::{Host, ORIGIN};
+use realm_tests::{Host, HostOptions, ORIGIN, Storage};
 use serde_json::Value;
+
+/// A host that renders what it is asked for, and nothing for the index.
+fn quiet() -> HostOptions {
+    HostOptions::new(Storage::Sqlite).with("role", "serve")
+}
 
 /// A document of `/r/` as it is rendered now.
 async fn rendered(host: &Host, path: &str) -> Value {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use realm_tests::{HostOptions, Storage, eventually};
+use realm_tests::eventually;
 
-use crate::{html, rendered};
+use crate::{html, quiet, rendered};
 
 #[tokio::test]
 async fn a_render_waits_for_its_modules_without_losing_time() {
-    let options = HostOptions::new(Storage::Sqlite).with("plugin-render-deadline", "700ms");
+    let options = quiet().with("plugin-render-deadline", "700ms");
     let host = options.with_realm().await.0;
     host.put("/r/m.ts", "export default 1").await;
     host.put("/r/d.misrender", "load ./m").await;
@@ -36,7 +36,7 @@ async fn renders_that_take_every_slot_still_get_their_modules() {
         let path = plugins.path().join(format!("misbehav{number}.wasm"));
         std::fs::write(path, bytes).expect("a folder to write to");
     }
-    let options = HostOptions::new(Storage::Sqlite)
+    let options = quiet()
         .with("plugin-concurrency", "2")
         .with("plugin-dir", plugins.path().to_str().expect("UTF-8"));
     let host = Arc::new(options.with_realm().await.0);

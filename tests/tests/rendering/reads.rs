@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use realm_tests::{HostOptions, ORIGIN, Storage};
+use realm_tests::ORIGIN;
 use serde_json::{Value, json};
 
-use crate::{html, rendered};
+use crate::{html, quiet, rendered};
 
 fn has_read(rendered: &Value, path: &str) -> bool {
     let urls = rendered["reads"].as_array().expect("a list");
@@ -14,7 +14,7 @@ fn has_read(rendered: &Value, path: &str) -> bool {
 
 #[tokio::test]
 async fn a_document_is_rendered_again_when_what_it_was_made_from_changes_and_only_then() {
-    let host = HostOptions::new(Storage::Sqlite).with_realm().await.0;
+    let host = quiet().with_realm().await.0;
     host.put("/r/lib/m.ts", "export const n: number = 1;").await;
     host.put("/r/d.misrender", "load ./lib/m").await;
     let first = rendered(&host, "/r/d.misrender").await;
@@ -52,7 +52,7 @@ async fn a_document_is_rendered_again_when_what_it_was_made_from_changes_and_onl
 
 #[tokio::test]
 async fn what_is_not_there_is_read_too() {
-    let host = HostOptions::new(Storage::Sqlite).with_realm().await.0;
+    let host = quiet().with_realm().await.0;
     let document = "load ./absent https://elsewhere.test/x.js bare /r/outer realm/jsx-runtime";
     host.put("/r/d.misrender", document).await;
     let first = rendered(&host, "/r/d.misrender").await;
@@ -78,7 +78,7 @@ async fn what_is_not_there_is_read_too() {
 
 #[tokio::test]
 async fn what_a_module_was_made_from_is_read_by_its_documents_too() {
-    let host = HostOptions::new(Storage::Sqlite).with_realm().await.0;
+    let host = quiet().with_realm().await.0;
     host.put("/r/part.txt", "one").await;
     host.put("/r/m.misbehave", "read ./part.txt").await;
     host.put("/r/d.misrender", "load ./m.misbehave").await;
@@ -92,7 +92,7 @@ async fn what_a_module_was_made_from_is_read_by_its_documents_too() {
 
 #[tokio::test]
 async fn a_realm_with_the_same_files_finds_what_another_has_made() {
-    let host = HostOptions::new(Storage::Sqlite).with_realm().await.0;
+    let host = quiet().with_realm().await.0;
     host.create("/s/").await;
     for realm in ["/r/", "/s/"] {
         host.put(&format!("{realm}m.ts"), "export default 1").await;
@@ -113,7 +113,7 @@ async fn a_realm_with_the_same_files_finds_what_another_has_made() {
 
 #[tokio::test]
 async fn what_is_wrong_is_an_outcome_and_what_was_read_for_it_is_known() {
-    let options = HostOptions::new(Storage::Sqlite).with("plugin-render-deadline", "2s");
+    let options = quiet().with("plugin-render-deadline", "2s");
     let host = options.with_realm().await.0;
     host.put("/r/flag.txt", "go").await;
     for (document, code) in [
@@ -154,7 +154,7 @@ async fn a_document_is_rendered_again_when_a_module_is_made_by_another_plugin() 
         plugins.join("misbehave.wasm"),
     )
     .expect("the guest");
-    let options = HostOptions::new(Storage::Sqlite)
+    let options = quiet()
         .in_folder(&data)
         .with("plugin-dir", plugins.to_str().expect("UTF-8"));
     let host = options.clone().with_realm().await.0;

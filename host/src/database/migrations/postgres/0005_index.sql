@@ -18,7 +18,8 @@ CREATE TABLE index_entries (
     search_document JSONB NOT NULL,
     -- The words of a full-text search, as `host/src/index/words.rs` writes them.
     words TEXT NOT NULL,
-    words_index TSVECTOR GENERATED ALWAYS AS (to_tsvector('simple', words)) STORED,
+    -- They are taken as they are: what a word is must not depend on the database's locale.
+    words_index TSVECTOR GENERATED ALWAYS AS (array_to_tsvector(array_remove(string_to_array(words, ' '), ''))) STORED,
     -- When the file last changed, in milliseconds since 1970.
     modified_at BIGINT NOT NULL,
     -- JSON: what is wrong; everything above but generation and tag, and the renderings, are of before. Null: nothing is.

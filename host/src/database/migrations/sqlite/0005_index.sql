@@ -25,7 +25,8 @@ CREATE TABLE index_entries (
     indexed_at INTEGER NOT NULL,
     UNIQUE (realm_id, path)
 );
-CREATE VIRTUAL TABLE index_words USING fts5 (words, content = 'index_entries', content_rowid = 'id');
+-- What a word is has been decided already: `ascii` takes every other letter as it is.
+CREATE VIRTUAL TABLE index_words USING fts5 (words, content = 'index_entries', content_rowid = 'id', tokenize = 'ascii', detail = none);
 CREATE TRIGGER index_entries_insert AFTER INSERT ON index_entries BEGIN
     INSERT INTO index_words (rowid, words) VALUES (new.id, new.words);
 END;
