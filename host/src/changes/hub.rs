@@ -36,8 +36,8 @@ pub trait Subscriber: Send + Sync {
     /// A statement sent at `sent` found the registry at this generation.
     fn registry_seen(&self, _generation: Generation, _sent: BootTime) {}
 
-    /// There may be jobs to do.
-    fn jobs_wanted(&self) {}
+    /// This job is wished for; none: any may be, for nobody could say so for a while.
+    fn job_wanted(&self, _job: Option<(Lane, RealmId)>) {}
 
     /// What the index has of the realm at this URL has changed; none: of any, for nobody could say so for a while.
     fn index_updated(&self, _url: Option<&str>) {}
@@ -169,9 +169,9 @@ impl Hub {
         }
     }
 
-    pub(super) fn tell_jobs(&self) {
+    pub(super) fn tell_job(&self, job: Option<(Lane, RealmId)>) {
         for subscriber in self.subscribers.read().iter() {
-            subscriber.jobs_wanted();
+            subscriber.job_wanted(job);
         }
     }
 
@@ -186,7 +186,9 @@ impl Hub {
         if realms.is_empty() || mutant!("jobs-not-announced") {
             return;
         }
-        self.tell_jobs();
+        for realm in realms {
+            self.tell_job(Some((lane, *realm)));
+        }
         self.announce_jobs(JOBS, lane, realms);
     }
 
