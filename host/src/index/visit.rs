@@ -249,8 +249,7 @@ impl Worker {
                 Ok(Stored::Unchanged) => return Ok(Made::Stored(Outcome::Unchanged)),
                 Ok(Stored::Overtaken(realms)) => self.catch_up(&realms).await?,
                 // The collector had the HTML before it was pointed at.
-                Err(DatabaseError::Vanished(_))
-                    if !mutant!("vanished-rendering-fails-the-visit") => {}
+                Err(DatabaseError::Vanished(_)) => {}
                 Err(error) => return Err(error.into()),
             }
         }
