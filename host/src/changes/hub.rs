@@ -39,8 +39,8 @@ pub trait Subscriber: Send + Sync {
     /// Somebody has cleared definitions, as this payload says.
     fn definitions_cleared(&self, _payload: &[u8]) {}
 
-    /// There may be jobs to do.
-    fn jobs_wanted(&self) {}
+    /// This job is wished for; none: any may be, for nobody could say so for a while.
+    fn job_wanted(&self, _job: Option<(Lane, RealmId)>) {}
 
     /// What the index has of the realm at this URL has changed; none: of any, for nobody could say so for a while.
     fn index_updated(&self, _url: Option<&str>) {}
@@ -172,9 +172,9 @@ impl Hub {
         }
     }
 
-    pub(super) fn tell_jobs(&self) {
+    pub(super) fn tell_job(&self, job: Option<(Lane, RealmId)>) {
         for subscriber in self.subscribers.read().iter() {
-            subscriber.jobs_wanted();
+            subscriber.job_wanted(job);
         }
     }
 
@@ -189,7 +189,9 @@ impl Hub {
         if realms.is_empty() || mutant!("jobs-not-announced") {
             return;
         }
-        self.tell_jobs();
+        for realm in realms {
+            self.tell_job(Some((lane, *realm)));
+        }
         self.announce_jobs(JOBS, lane, realms);
     }
 

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::{DEFINITIONS, FILE_CHANGES, Hub, INDEX_UPDATED, JOBS, REGISTRY, Tracker};
-use crate::database::{Database, DatabaseError, is_queue_full, postgres_options};
+use crate::database::{Database, DatabaseError, Lane, is_queue_full, postgres_options};
 use crate::realm::RealmId;
 
 /// Whether notifications arrive.
@@ -171,7 +171,7 @@ impl Listener {
             }
         }
         self.hub.tell_registry();
-        self.hub.tell_jobs();
+        self.hub.tell_job(None);
         self.hub.tell_index_updated(None);
         true
     }
@@ -252,7 +252,8 @@ impl Listener {
     /// Obeys a notification and all that have come with it, then reads the log once for each realm that they named.
     fn obey(&self, first: PgNotification, more: &mut mpsc::Receiver<PgNotification>) {
         let mut behind: HashMap<RealmId, Arc<Tracker>> = HashMap::new();
-        let (mut registry, mut jobs) = (false, false);
+        let mut registry = false;
+        let mut jobs = HashSet::new();
         let mut next = Some(first);
         while let Some(notification) = next {
             let own = self.hub.announcer.is_own(notification.process_id());
@@ -267,7 +268,9 @@ impl Listener {
                     let payload = notification.payload().as_bytes();
                     self.hub.tell_definitions_cleared(payload);
                 }
-                JOBS => jobs |= !own,
+                JOBS if !own => {
+                    jobs.insert(Lane::job(notification.payload()));
+                }
                 INDEX_UPDATED if !own => {
                     self.hub.tell_index_updated(Some(notification.payload()));
                 }
@@ -278,8 +281,8 @@ impl Listener {
         if registry {
             self.hub.tell_registry();
         }
-        if jobs {
-            self.hub.tell_jobs();
+        for job in jobs {
+            self.hub.tell_job(job);
         }
         if mutant!("log-not-read-after-a-payload") {
             return;

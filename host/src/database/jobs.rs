@@ -30,6 +30,14 @@ impl Lane {
         }
     }
 
+    /// A job as notifications name it: `<lane>:<realm's number>`.
+    #[must_use]
+    pub fn job(text: &str) -> Option<(Self, RealmId)> {
+        let (lane, realm) = text.split_once(':')?;
+        let lane = Self::ALL.into_iter().find(|known| known.as_str() == lane)?;
+        Some((lane, RealmId(realm.parse().ok()?)))
+    }
+
     fn from_column(text: &str) -> Self {
         match text {
             "index" => Self::Index,

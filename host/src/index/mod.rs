@@ -23,7 +23,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::changes::{Hub, Subscriber};
+use crate::changes::{Hub, Invalidation, Subscriber};
 use crate::database::{Database, Lane};
 use crate::plugins::Plugins;
 use crate::reading::Reader;
@@ -100,15 +100,51 @@ struct Run {
     token: CancellationToken,
 }
 
-/// Wakes a worker when somebody has wished for a job.
+/// Wakes whoever has to know when a job is wished for.
 #[derive(Debug, Default)]
-struct Wake(Notify);
+struct Wake {
+    worker: Notify,
+    /// Realms whose documents are being rendered here: more have come.
+    renders: Mutex<HashMap<RealmId, Arc<Notify>>>,
+}
 
 impl Subscriber for Wake {
-    fn invalidate(&self, _: crate::changes::Invalidation<'_>) {}
+    fn invalidate(&self, _: Invalidation<'_>) {}
 
-    fn jobs_wanted(&self) {
-        self.0.notify_one();
+    fn job_wanted(&self, job: Option<(Lane, RealmId)>) {
+        let renders = self.renders.lock();
+        match job {
+            Some((Lane::Render, realm)) if renders.contains_key(&realm) => {
+                // It sees to it, or ends, and then the worker looks for jobs anyway.
+                renders[&realm].notify_one();
+            }
+            Some(_) => self.worker.notify_one(),
+            None => {
+                renders.values().for_each(|more| more.notify_one());
+                self.worker.notify_one();
+            }
+        }
+    }
+}
+
+/// Hears of more documents of a realm, for as long as it is there.
+struct Hearing<'a> {
+    wake: &'a Wake,
+    realm: RealmId,
+    more: Arc<Notify>,
+}
+
+impl<'a> Hearing<'a> {
+    fn of(wake: &'a Wake, realm: RealmId) -> Self {
+        let more = Arc::new(Notify::new());
+        wake.renders.lock().insert(realm, Arc::clone(&more));
+        Self { wake, realm, more }
+    }
+}
+
+impl Drop for Hearing<'_> {
+    fn drop(&mut self) {
+        self.wake.renders.lock().remove(&self.realm);
     }
 }
 

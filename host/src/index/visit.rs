@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tracing::debug;
 
-use super::Worker;
 use super::entry::{Card, clean_text, error_of};
 use super::words;
 use super::worker::{Trouble, Turn, pause};
+use super::{Hearing, Worker};
 use crate::database::{
-    DatabaseError, EntryState, Job, NewEntry, NewRendering, Seen, Shown, Stored, Visit, bounded,
-    url_key,
+    DatabaseError, EntryState, Job, Lane, NewEntry, NewRendering, Seen, Shown, Stored, Visit,
+    bounded, url_key,
 };
 use crate::reading::{Asked, DocumentOutcome, ReadError, Rendered};
 use crate::realm::{Generation, RealmId, RealmUrl};
@@ -19,7 +19,7 @@ use crate::registry::Mounted;
 
 /// Visits that one look at the queue gives: files that nobody renders are stored so many at a time.
 const BATCH: usize = 256;
-/// How long a realm is worked on before others of the same urgency have their turn.
+/// How long a realm is worked on before others have their turn, where there is no room for them otherwise.
 const SLICE: Duration = Duration::from_secs(1);
 /// How often a document whose read set has changed before it was stored is rendered anew at once.
 const TRIES: usize = 5;
@@ -72,13 +72,15 @@ impl Worker {
         };
         let mixed = own.database.mix_plugins(job.realm, &own.plugins);
         bounded(limit, "mix_plugins", mixed).await?;
+        let hearing = Hearing::of(&own.wake, job.realm);
         let begun = Instant::now();
         let mut running: JoinSet<(i64, Result<Made, Trouble>)> = JoinSet::new();
         let mut numbers: HashSet<i64> = HashSet::new();
         let mut waiting: VecDeque<Visit> = VecDeque::new();
         let most = own.limits.concurrency * 2;
         let turn = loop {
-            if waiting.is_empty() && running.len() < most && begun.elapsed() < SLICE {
+            let gives_way = begun.elapsed() >= SLICE && own.room(Lane::Render) == 0;
+            if waiting.is_empty() && running.len() < most && !gives_way {
                 let visits = own.database.visits(job.realm, BATCH + running.len());
                 let visits = bounded(limit, "visits", visits).await?;
                 let due = visits.due.into_iter();
@@ -116,7 +118,13 @@ impl Worker {
                     (number, worker.visit(&url, realm, visit).await)
                 });
             }
-            match running.join_next().await {
+            let joined = tokio::select! {
+                biased;
+                joined = running.join_next() => joined,
+                // A document may take long: those that have come meanwhile do not wait for it.
+                () = hearing.more.notified(), if running.len() < most => continue,
+            };
+            match joined {
                 Some(Ok((number, made))) => {
                     numbers.remove(&number);
                     if let Made::RealmGone = made? {
@@ -241,8 +249,7 @@ impl Worker {
                 Ok(Stored::Unchanged) => return Ok(Made::Stored(Outcome::Unchanged)),
                 Ok(Stored::Overtaken(realms)) => self.catch_up(&realms).await?,
                 // The collector had the HTML before it was pointed at.
-                Err(DatabaseError::Vanished(_))
-                    if !mutant!("vanished-rendering-fails-the-visit") => {}
+                Err(DatabaseError::Vanished(_)) => {}
                 Err(error) => return Err(error.into()),
             }
         }

@@ -61,7 +61,7 @@ impl Worker {
                     let _ = self.keep().await.inspect_err(said);
                     let _ = self.claim().await.inspect_err(said);
                 }
-                () = own.wake.0.notified() => {
+                () = own.wake.worker.notified() => {
                     let _ = self.claim().await.inspect_err(said);
                 }
                 _ = flushes.tick() => own.updates.flush(None),
@@ -180,13 +180,7 @@ impl Worker {
         for lane in Lane::ALL {
             #[cfg(feature = "under-test")]
             crate::gates::pass("job-claim", lane.as_str()).await;
-            let running = own
-                .running
-                .lock()
-                .keys()
-                .filter(|key| key.0 == lane)
-                .count();
-            let room = (own.limits.concurrency * 2).max(4).saturating_sub(running);
+            let room = own.room(lane);
             if room == 0 {
                 continue;
             }
@@ -235,7 +229,7 @@ impl Worker {
             debug!(%error, "the end of a job could not be written down");
         }
         own.forget(job, number);
-        own.wake.0.notify_one();
+        own.wake.worker.notify_one();
     }
 
     async fn end(&self, job: Job, turn: Result<Turn, Trouble>) -> Result<(), DatabaseError> {
@@ -267,7 +261,7 @@ impl Worker {
             own.tasks.spawn(async move {
                 tokio::select! {
                     () = stop.cancelled() => {}
-                    () = tokio::time::sleep(pause) => worker.0.wake.0.notify_one(),
+                    () = tokio::time::sleep(pause) => worker.0.wake.worker.notify_one(),
                 }
             });
         }
@@ -276,6 +270,13 @@ impl Worker {
 }
 
 impl Inner {
+    /// How many more jobs of a lane may run here.
+    pub(super) fn room(&self, lane: Lane) -> usize {
+        let running = self.running.lock();
+        let running = running.keys().filter(|key| key.0 == lane).count();
+        (self.limits.concurrency * 2).max(4).saturating_sub(running)
+    }
+
     /// A turn with a job has ended; another one may have begun meanwhile, where the lease of this one had run out.
     fn forget(&self, job: Job, number: u64) {
         let mut running = self.running.lock();

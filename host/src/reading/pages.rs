@@ -186,7 +186,7 @@ impl Reader {
             && known.stamp.is_current()
             && known.heard.is_latest(&bulletin)
             && (asked.at.since(known.looked) <= lease || mutant!("page-outlives-the-lease"))
-            && has_come_to(&known.row, path, wanted)
+            && self.has_come_to(&known.row, path, wanted)
         {
             return Ok(answer(&known.row, Served::Fresh, Origin::Hit));
         }
@@ -195,7 +195,7 @@ impl Reader {
         let old = known.filter(|known| {
             known.stamp.is_of(&realm.floors)
                 && age(known) <= self.0.limits.stale_limit
-                && has_come_to(&known.row, path, wanted)
+                && self.has_come_to(&known.row, path, wanted)
         });
         let stale = |known: &HeldPage| answer(&known.row, Served::Stale(age(known)), Origin::Hit);
         if let Some(old) = &old
@@ -213,7 +213,7 @@ impl Reader {
                 (Err(error), Some(old)) if error.is_passing() => return Ok(stale(old)),
                 (Err(error), _) => return Err(error.into()),
             };
-            if has_come_to(&held.row, path, wanted) {
+            if self.has_come_to(&held.row, path, wanted) {
                 return Ok(answer(&held.row, Served::Fresh, Origin::Miss));
             }
             let left = until.saturating_duration_since(Instant::now());
@@ -229,6 +229,13 @@ impl Reader {
             let _ = tokio::time::timeout(pause.min(left), news.changed()).await;
             pause = (pause * 2).min(longest);
         }
+    }
+
+    /// Whether what the index has of a path may answer a request that names a generation. A file of which it shows nothing
+    /// is served as it is, and that is new already; but what is going to be shown soon is worth waiting for.
+    fn has_come_to(&self, row: &PageRow, path: &LocalPath, wanted: Option<Generation>) -> bool {
+        let Some(wanted) = wanted else { return true };
+        row.generation() >= wanted || !(self.renders(path) || is_shown(row))
     }
 
     async fn look_at_page(
@@ -371,16 +378,6 @@ impl Subscriber for Reader {
 fn is_shown(row: &PageRow) -> bool {
     let entry = row.entry.as_ref();
     entry.is_some_and(|entry| !entry.renderings.is_empty() || entry.error.is_some())
-}
-
-/// Whether what the index has of a path may answer a request that names a generation. A file of which it shows nothing is
-/// served as it is, and that is new already; but what is going to be shown soon is worth waiting for.
-fn has_come_to(row: &PageRow, path: &LocalPath, wanted: Option<Generation>) -> bool {
-    let Some(wanted) = wanted else { return true };
-    let is_document = DOCUMENTS
-        .iter()
-        .any(|extension| path.as_str().ends_with(extension));
-    row.generation() >= wanted || !(is_document || is_shown(row))
 }
 
 fn answer(row: &Arc<PageRow>, served: Served, origin: Origin) -> Read<Page> {
