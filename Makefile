@@ -31,6 +31,7 @@ test: plugins guests
 	node tests/http/walk.mjs --realm-binary $(target)/debug/realm-under-test
 	node tests/browser/open.mjs --realm-binary $(target)/debug/realm-under-test
 	node tests/corpus/run.mjs --subset --realm-binary $(target)/debug/realm-under-test
+	node tests/corpus/documents.mjs --documents 200 --realm-binary $(target)/debug/realm-under-test
 
 # Every guard is taken away in turn, and a named test must fail.
 mutants: plugins guests
@@ -61,6 +62,7 @@ bench: build
 corpus: build
 	scripts/install-test-tools
 	node tests/corpus/run.mjs --realm-binary $(target)/release/realm
+	node tests/corpus/documents.mjs --realm-binary $(target)/release/realm
 
 lint: plugins guests
 	cargo fmt --all --check

@@ -191,7 +191,7 @@ async function theCards(run, tree, count) {
     for (const [module, of] of [few, most]) {
       const local = decodeURI(module.slice(url.length));
       const source = fs.readFileSync(path.join(tree, local), 'utf8');
-      await put(realm, local, source);
+      await unchanged(run, host, realm, local, source);
       await edited(run, host, realm, local, `${source}\nexport const edited = 1;\n`, of.length);
     }
   });
@@ -215,7 +215,16 @@ async function put(realm, local, text) {
   if (response.status !== 204) throw new Error(`PUT ${local}: ${response.status} ${await response.text()}`);
 }
 
-/// An edit that changes nothing does nothing; one of a module renders exactly the documents that have read it.
+/// An edit that changes nothing does nothing.
+async function unchanged(run, host, realm, local, source) {
+  const before = JSON.stringify(await outcomes(host));
+  await put(realm, local, source);
+  await ready(host, realm);
+  const after = JSON.stringify(await outcomes(host));
+  run.report.check(`(same bytes) ${local}`, before === after ? [] : [['edit', `visits before ${before}, after ${after}`]]);
+}
+
+/// An edit of a module renders exactly the documents that have read it.
 async function edited(run, host, realm, local, text, users) {
   const before = await outcomes(host);
   const begun = performance.now();

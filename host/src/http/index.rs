@@ -1,27 +1,73 @@
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
 use axum::response::Response;
+use futures_util::future::join_all;
 use hyper::StatusCode;
 use serde_json::{Value, json};
+use tracing::debug;
 use url::form_urlencoded;
 
 use super::answer::json;
 use super::error::{JSON_API, Problem, of_index};
 use super::read::{Ask, GENERATION};
+use crate::definitions::ModuleDefinitions;
 use crate::reading::Reader;
 use crate::realm::{Generation, LocalPath, RealmUrl};
 
-/// `_types`: the types of the realm's documents, each with how many are of it.
+/// Modules whose definitions are asked for at one time.
+const AT_ONCE: usize = 4;
+
+/// `_types`: the types of the realm's documents, each with how many are of it, and what its module defines it to be.
 pub(super) async fn types(ask: &Ask<'_>) -> Result<Response, Problem> {
     let generation = generation_of(ask).await?;
     let types = ask.app.0.reader.index_types(ask.realm).await?;
+    let modules: BTreeSet<&str> = types
+        .iter()
+        .filter_map(|(name, _)| Some(name.rsplit_once('/')?.0))
+        .collect();
+    let modules: Vec<_> = modules.into_iter().collect();
+    let mut defined = HashMap::new();
+    for some in modules.chunks(AT_ONCE) {
+        let mut asking = Vec::with_capacity(AT_ONCE);
+        for module in some {
+            asking.push(definitions_of(ask, module));
+        }
+        let found = join_all(asking).await;
+        let found = some.iter().copied().zip(found);
+        defined.extend(found.filter_map(|(module, all)| Some((module, all?))));
+    }
     let data: Vec<_> = types
         .iter()
         .map(|(name, total)| {
-            let attributes = json!({ "displayName": display_name(name), "total": total });
+            let definition = name.rsplit_once('/').and_then(|(module, export)| {
+                let all = defined.get(module)?.outcome.as_deref().ok()?;
+                all.iter().find(|one| one.export_name == export)
+            });
+            let definition = definition.map(|one| {
+                let schema = serde_json::from_str(&one.schema);
+                json!({ "kind": one.kind, "schema": schema.unwrap_or(Value::Null) })
+            });
+            let attributes = json!({ "displayName": display_name(name), "total": total, "definition": definition });
             json!({ "type": "card-type-summary", "id": name, "attributes": attributes })
         })
         .collect();
     let body = json!({ "data": data });
     Ok(at(generation, "application/json", &body))
+}
+
+/// What a module defines, where whoever asks may read it: it is of this realm, or of one that everyone may read.
+async fn definitions_of(ask: &Ask<'_>, url: &str) -> Option<Arc<ModuleDefinitions>> {
+    let app = &ask.app.0;
+    let (realm, _) = app.registry.find(url)?;
+    if realm.id != ask.realm.id && !app.reader.is_public(&realm).await.ok()? {
+        return None;
+    }
+    let defined = app.definitions.definitions(url, ask.asked).await;
+    // Without them the summary is still one.
+    defined
+        .inspect_err(|error| debug!(%error, url, "no definitions for a type"))
+        .ok()?
 }
 
 /// What people call a type: the last part of its name, which is a module's URL with an export.

@@ -12,6 +12,28 @@ on_both! {
     what_is_wrong_stands_beside_what_was_good
     a_document_that_comes_back_is_found_again
     a_realm_that_comes_to_lie_around_a_url_reaches_whoever_has_read_it
+    types_say_what_their_modules_define
+}
+
+async fn types_say_what_their_modules_define(options: HostOptions) {
+    let (host, tables) = scene(options).await;
+    host.put("/r/m.ts", "export default 7;").await;
+    host.put("/r/d.misrender", "load ./m").await;
+    host.put("/r/e.misrender", "load ./m").await;
+    tables.settled().await;
+    let types = || async { host.get("/r/_types").await.json()["data"].clone() };
+    let told = types().await;
+    assert_eq!(told[0]["id"], format!("{ORIGIN}/r/m.ts/default"));
+    let attributes = &told[0]["attributes"];
+    assert_eq!(attributes["total"], 2, "{told}");
+    assert_eq!(attributes["definition"]["kind"], "misbehave", "{told}");
+    assert_eq!(
+        attributes["definition"]["schema"]["code"],
+        "export default 7;\n"
+    );
+    host.put("/r/m.ts", "export default 8;").await;
+    let schema = types().await[0]["attributes"]["definition"]["schema"].clone();
+    assert_eq!(schema["code"], "export default 8;\n", "at once");
 }
 
 async fn documents_come_change_move_and_go(options: HostOptions) {

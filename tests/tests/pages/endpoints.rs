@@ -10,7 +10,7 @@ on_both! {
 
 async fn types_dependencies_and_errors_are_told_of(options: HostOptions) {
     let started = options.clone().with("generation-wait", "300ms");
-    let (host, realm) = started.with_realm().await;
+    let (host, realm) = started.with("role", "serve").with_realm().await;
     let index = Index::of(&host, &options).await;
     let (person, place) = (
         "http://realm.test/r/person/Person",
@@ -112,7 +112,7 @@ async fn types_dependencies_and_errors_are_told_of(options: HostOptions) {
 }
 
 async fn a_publish_tells_how_far_it_has_come(options: HostOptions) {
-    let (host, _) = options.clone().with_realm().await;
+    let (host, _) = options.clone().with("role", "serve").with_realm().await;
     let index = Index::of(&host, &options).await;
     for path in ["a.txt", "b.txt", "c.txt"] {
         host.put(&format!("/r/{path}"), path).await;
@@ -171,7 +171,7 @@ async fn a_publish_tells_how_far_it_has_come(options: HostOptions) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_realm_is_ready_when_its_index_is() {
     let options = HostOptions::new(Storage::Sqlite);
-    let host = options.clone().start().await;
+    let host = options.clone().with("role", "serve").start().await;
     let index = Index::of(&host, &options).await;
     for realm in ["/behind/", "/waits/", "/soon/"] {
         host.create(realm).await;

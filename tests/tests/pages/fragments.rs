@@ -14,7 +14,7 @@ async fn rendering(host: &Host, path: &str) -> Answer {
 }
 
 async fn one_rendering_is_served_by_its_format(options: HostOptions) {
-    let (host, realm) = options.clone().with_realm().await;
+    let (host, realm) = options.clone().with("role", "serve").with_realm().await;
     let index = Index::of(&host, &options).await;
     host.put(&format!("{realm}x.json"), "{}").await;
     let renderings = [
@@ -85,7 +85,7 @@ async fn one_rendering_is_served_by_its_format(options: HostOptions) {
 }
 
 async fn what_there_is_none_of_is_not_found(options: HostOptions) {
-    let (host, realm) = options.clone().with_realm().await;
+    let (host, realm) = options.clone().with("role", "serve").with_realm().await;
     let index = Index::of(&host, &options).await;
     for path in ["x.json", "new.json", "bad.json"] {
         host.put(&format!("{realm}{path}"), "{}").await;

@@ -15,7 +15,11 @@ on_both! {
 
 async fn a_page_is_as_new_as_the_index(options: HostOptions) {
     let started = options.clone().with("generation-wait", "700ms");
-    let (host, realm) = started.with("lease", "1s").with_realm().await;
+    let (host, realm) = started
+        .with("lease", "1s")
+        .with("role", "serve")
+        .with_realm()
+        .await;
     let index = Index::of(&host, &options).await;
     let path = format!("{realm}x.json");
     host.put(&path, "{}").await;
@@ -93,7 +97,7 @@ async fn a_page_is_as_new_as_the_index(options: HostOptions) {
 }
 
 async fn a_deleted_documents_page_is_gone_at_once(options: HostOptions) {
-    let (host, realm) = options.clone().with_realm().await;
+    let (host, realm) = options.clone().with("role", "serve").with_realm().await;
     let index = Index::of(&host, &options).await;
     for path in ["x.json", "index.json"] {
         host.put(&format!("{realm}{path}"), "{}").await;
@@ -123,7 +127,12 @@ async fn a_deleted_documents_page_is_gone_at_once(options: HostOptions) {
 }
 
 async fn news_that_is_lost_is_made_up_for_by_the_lease(options: HostOptions) {
-    let (host, realm) = options.clone().with("lease", "1s").with_realm().await;
+    let (host, realm) = options
+        .clone()
+        .with("lease", "1s")
+        .with("role", "serve")
+        .with_realm()
+        .await;
     let index = Index::of(&host, &options).await;
     let path = format!("{realm}x.json");
     host.put(&path, "{}").await;
@@ -158,7 +167,12 @@ async fn news_that_is_lost_is_made_up_for_by_the_lease(options: HostOptions) {
 async fn a_page_is_looked_at_again_when_its_index_has_news() {
     let url = server().database().await;
     let options = HostOptions::new(Storage::Postgres(url.clone()));
-    let (host, realm) = options.clone().with("lease", "1m").with_realm().await;
+    let (host, realm) = options
+        .clone()
+        .with("lease", "1m")
+        .with("role", "serve")
+        .with_realm()
+        .await;
     let index = Index::of(&host, &options).await;
     let path = format!("{realm}x.json");
     host.put(&path, "{}").await;
@@ -200,7 +214,12 @@ async fn a_page_is_looked_at_again_when_its_index_has_news() {
 async fn news_during_a_look_is_not_lost() {
     let url = server().database().await;
     let options = HostOptions::new(Storage::Postgres(url.clone()));
-    let (host, realm) = options.clone().with("lease", "1m").with_realm().await;
+    let (host, realm) = options
+        .clone()
+        .with("lease", "1m")
+        .with("role", "serve")
+        .with_realm()
+        .await;
     let index = Index::of(&host, &options).await;
     let say = async |word: &str| {
         let isolated = format!("<p>{word}</p>");
@@ -241,7 +260,7 @@ async fn while_the_database_is_away_a_cached_page_says_how_old_it_is() {
         .clone()
         .with("lease", "1s")
         .with("database-timeout", "1s");
-    let (host, realm) = quick.with_realm().await;
+    let (host, realm) = quick.with("role", "serve").with_realm().await;
     let index = Index::of(&host, &options).await;
     for path in ["x.json", "y.json"] {
         host.put(&format!("{realm}{path}"), "{}").await;
@@ -275,7 +294,7 @@ async fn published_realms_show_pages_and_private_ones_to_their_readers(options: 
     let temporary = tempfile::tempdir().unwrap();
     let secret = temporary.path().join("secret");
     std::fs::write(&secret, SECRET).unwrap();
-    let asking = options.clone().with("auth", "jwt");
+    let asking = options.clone().with("auth", "jwt").with("role", "serve");
     let host = asking
         .with("secret-file", secret.to_str().unwrap())
         .start()

@@ -11,7 +11,7 @@ on_both! {
 const SCRIPT: &str = "<script>alert(1)</script>";
 
 async fn what_a_document_says_of_itself_is_text(options: HostOptions) {
-    let (host, realm) = options.clone().with_realm().await;
+    let (host, realm) = options.clone().with("role", "serve").with_realm().await;
     let index = Index::of(&host, &options).await;
     let path = "a\"'><script>alert(1)<&.json";
     let encoded = "a%22'%3E%3Cscript%3Ealert(1)%3C&.json";
@@ -57,7 +57,7 @@ async fn what_a_document_says_of_itself_is_text(options: HostOptions) {
 
 /// Whatever a rendering has in it: the host's nonce stands before it, and the policy lets no script run without.
 async fn a_document_gains_no_script_of_its_own(options: HostOptions) {
-    let (host, realm) = options.clone().with_realm().await;
+    let (host, realm) = options.clone().with("role", "serve").with_realm().await;
     let index = Index::of(&host, &options).await;
     host.put(&format!("{realm}x.json"), "{}").await;
     let isolated = "</div></body></html><script>alert(1)</script><script nonce=\"\">alert(2)</script>\

@@ -103,7 +103,7 @@ impl Index {
 
     /// Says that the realm's changes up to a generation have become visits.
     pub(crate) async fn cursor(&self, realm: &str, generation: i64) {
-        let sql = "INSERT INTO index_cursors (realm_id, generation) VALUES ($1, $2)
+        let sql = "INSERT INTO index_cursors (realm_id, generation, plugins) VALUES ($1, $2, '')
                    ON CONFLICT (realm_id) DO UPDATE SET generation = excluded.generation";
         let realm = self.realm(realm).await;
         on!(self, pool => sqlx::query(sql).bind(realm).bind(generation).execute(pool).await.map(drop).unwrap());
@@ -122,7 +122,7 @@ impl Index {
 
     /// Says that somebody works on the realm's changes, or should.
     pub(crate) async fn job(&self, realm: &str, worker: Option<&str>) {
-        let sql = "INSERT INTO jobs (lane, realm_id, worker) VALUES ('index', $1, $2)
+        let sql = "INSERT INTO jobs (lane, realm_id, worker, since) VALUES ('index', $1, $2, 0)
                    ON CONFLICT (lane, realm_id) DO UPDATE SET worker = excluded.worker";
         let realm = self.realm(realm).await;
         on!(self, pool => sqlx::query(sql).bind(realm).bind(worker).execute(pool).await.map(drop).unwrap());

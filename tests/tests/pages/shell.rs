@@ -19,7 +19,7 @@ const ISOLATED: &str = "<h1>Isolated</h1><script type=\"module\" src=\"./main.ts
 const HEAD: &str = "<meta name=\"description\" content=\"Head\">";
 
 async fn a_document_is_shown_in_the_page_shell(options: HostOptions) {
-    let (host, realm) = options.clone().with_realm().await;
+    let (host, realm) = options.clone().with("role", "serve").with_realm().await;
     let index = Index::of(&host, &options).await;
     host.put(&format!("{realm}x.json"), "{}").await;
     let renderings = [("isolated", "", ISOLATED), ("head", "", HEAD)];
@@ -77,7 +77,7 @@ async fn a_document_is_shown_in_the_page_shell(options: HostOptions) {
 }
 
 async fn each_answer_has_a_nonce_of_its_own(options: HostOptions) {
-    let (host, realm) = options.clone().with_realm().await;
+    let (host, realm) = options.clone().with("role", "serve").with_realm().await;
     let index = Index::of(&host, &options).await;
     let path = format!("{realm}x.json");
     host.put(&path, "{}").await;
@@ -156,7 +156,7 @@ async fn each_answer_has_a_nonce_of_its_own(options: HostOptions) {
 }
 
 async fn a_page_is_at_its_url_without_extension_and_an_index_at_its_folder(options: HostOptions) {
-    let (host, realm) = options.clone().with_realm().await;
+    let (host, realm) = options.clone().with("role", "serve").with_realm().await;
     let index = Index::of(&host, &options).await;
     for path in [
         "x.json",
@@ -223,7 +223,7 @@ async fn a_page_is_at_its_url_without_extension_and_an_index_at_its_folder(optio
 }
 
 async fn without_a_rendering_it_is_served_as_it_is(options: HostOptions) {
-    let (host, realm) = options.clone().with_realm().await;
+    let (host, realm) = options.clone().with("role", "serve").with_realm().await;
     let index = Index::of(&host, &options).await;
     host.put(&format!("{realm}index.html"), "<p>as it is</p>")
         .await;
@@ -309,7 +309,7 @@ async fn without_a_rendering_it_is_served_as_it_is(options: HostOptions) {
 }
 
 async fn pages_load_modules_from_where_the_realm_says(options: HostOptions) {
-    let (host, realm) = options.clone().with_realm().await;
+    let (host, realm) = options.clone().with("role", "serve").with_realm().await;
     let index = Index::of(&host, &options).await;
     host.put(
         &format!("{realm}realm.json"),
@@ -340,7 +340,11 @@ async fn pages_load_modules_from_where_the_realm_says(options: HostOptions) {
 }
 
 async fn the_runtime_is_everyones(options: HostOptions) {
-    let host = options.with("auth", "none").start().await;
+    let host = options
+        .with("auth", "none")
+        .with("role", "serve")
+        .start()
+        .await;
     let module = host.get("/_runtime/jsx-runtime.js").await;
     assert_eq!(module.status, 200);
     assert_eq!(

@@ -53,7 +53,7 @@ fn paths(answer: &Answer) -> Vec<String> {
 
 /// Says how far the index has come.
 async fn cursor(database: &Database, realm: RealmId, generation: i64) {
-    let sql = "INSERT INTO index_cursors (realm_id, generation) VALUES ($1, $2)
+    let sql = "INSERT INTO index_cursors (realm_id, generation, plugins) VALUES ($1, $2, '')
                ON CONFLICT (realm_id) DO UPDATE SET generation = excluded.generation";
     execute!(database, sql.to_owned(), realm.0, generation);
 }
