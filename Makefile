@@ -13,12 +13,16 @@ run: build
 build: plugins
 	cargo build --release -p realm-host
 
-# The plugins are built before the host, which embeds them.
+# The plugins are built before the host, which embeds them. Cargo does not see that `.cargo/config.toml` says otherwise how C
+# is compiled: a QuickJS of before would be taken, which bounds no recursion.
 plugins: setup
+	cmp -s .cargo/config.toml $(target)/wasm32-wasip2/compiled-as \
+		|| cargo clean --profile plugin --target wasm32-wasip2 -p rquickjs-sys
 	cargo build --profile plugin --target wasm32-wasip2 $(plugins)
 	mkdir -p $(target)/plugins
 	for name in $(names); do cmp -s $(target)/wasm32-wasip2/plugin/realm_plugin_$$name.wasm $(target)/plugins/$$name.wasm \
 		|| cp $(target)/wasm32-wasip2/plugin/realm_plugin_$$name.wasm $(target)/plugins/$$name.wasm; done
+	cp .cargo/config.toml $(target)/wasm32-wasip2/compiled-as
 
 guests: setup
 	cargo build --profile plugin --target wasm32-wasip2 -p realm-test-guests

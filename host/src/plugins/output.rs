@@ -207,7 +207,12 @@ impl From<Diagnostic> for types::Diagnostic {
             line: position.line,
             column: position.column,
         };
-        let span = diagnostic.start.map(|start| types::Span {
+        // For a guest, a whole file is told by its beginning: without, the file's name would be lost on the way.
+        let first = Position { line: 1, column: 1 };
+        let start = diagnostic
+            .start
+            .or(diagnostic.path.is_some().then_some(first));
+        let span = start.map(|start| types::Span {
             path: diagnostic.path.unwrap_or_default(),
             start: position(start),
             end: diagnostic.end.map(position),
