@@ -120,7 +120,7 @@ async fn poison_ends_with_the_call_that_it_was_for(options: HostOptions) {
             format!("<p>Ann {round}</p>")
         );
     }
-    assert_eq!(types(&host, "/s/").await, [forged.clone()]);
+    assert_eq!(types(&host, "/s/").await, [forged]);
     let own = types(&host, "/r/").await;
     let is_own = |name: &String| name.starts_with(&format!("{ORIGIN}/r/"));
     assert!(own.iter().all(is_own), "{own:?}");
