@@ -44,7 +44,7 @@ async fn types_dependencies_and_errors_are_told_of(options: HostOptions) {
         (types.header("content-type"), types.generation()),
         ("application/json", 1)
     );
-    let one = |id: &str, name: &str, total: i64| json!({ "type": "card-type-summary", "id": id, "attributes": { "displayName": name, "total": total } });
+    let one = |id: &str, name: &str, total: i64| json!({ "type": "card-type-summary", "id": id, "attributes": { "displayName": name, "total": total, "definition": null } });
     assert_eq!(
         types.json()["data"],
         json!([one(person, "Person", 2), one(place, "Place", 1)])
