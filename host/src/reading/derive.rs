@@ -129,6 +129,8 @@ pub(super) struct Run<'a> {
     pub(super) foreign: Vec<Arc<Mounted>>,
     /// Something that was read cannot be compared later.
     pub(super) untold: bool,
+    /// How a call ended that gave nothing: another one, of the same reads, may give something.
+    pub(super) ended: Option<Kind>,
     pub(super) elsewhere: Vec<Elsewhere>,
     pub(super) calls: Vec<Landed<'a>>,
     /// The derivations that were asked for, and by which plugin.
@@ -231,6 +233,7 @@ impl<'a> Run<'a> {
             reads: first_reads(realm.id, resolved, file),
             foreign: Vec::new(),
             untold: false,
+            ended: None,
             elsewhere: Vec::new(),
             calls: Vec::new(),
             keys: Vec::new(),
@@ -274,6 +277,14 @@ impl<'a> Run<'a> {
         tag.update(&serde_json::to_vec(&reads).expect("plain data"));
         for elsewhere in &self.elsewhere {
             tag.update(elsewhere.url.as_bytes());
+        }
+        // What failed by the limits of a call, or of one beneath it, may come out well with the same reads.
+        if !mutant!("failed-call-named-as-a-good-one") {
+            let ended = self.ended.map_or("", Kind::as_str);
+            if self.untold || !ended.is_empty() {
+                tag.update(b"failed ");
+                tag.update(ended.as_bytes());
+            }
         }
         BlobHash::from(*tag.finalize().as_bytes()).short()
     }
@@ -453,6 +464,7 @@ impl<'a> Run<'a> {
             Ok(outcome) => Arc::new(outcome),
             // What it has read is worth knowing: a change of it may mend the document.
             Err(Interruption::Failed(ReadError::Call(error))) if self.is_document(&error) => {
+                self.ended = Some(error.kind);
                 return Ok(Arc::new(Outcome::Invalid(vec![broken(&error)])));
             }
             Err(interruption) => return Err(interruption),

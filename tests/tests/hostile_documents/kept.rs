@@ -1,7 +1,9 @@
 use realm_tests::{HostOptions, on_both};
 use serde_json::json;
 
-use crate::scene::{all_is_well, body, card, errors, first, indexed, page, put_all, scene};
+use crate::scene::{
+    all_is_well, body, card, errors, first, indexed, page, put_all, put_cards, scene, sqlite,
+};
 
 on_both! {
     a_good_page_outlives_what_its_module_becomes
@@ -68,4 +70,26 @@ async fn a_good_page_outlives_what_its_module_becomes(options: HostOptions) {
         assert!(!text.contains("data-realm-state"), "{text}");
     }
     all_is_well(&host, 1).await;
+}
+
+/// Nothing that the document was made from has changed: only how long it may take.
+#[tokio::test]
+async fn what_ran_out_of_time_is_made_when_it_has_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = sqlite().in_folder(folder.path());
+    let short = options.clone().with("plugin-render-deadline", "100ms");
+    let (host, _) = short.with_realm().await;
+    let module = "export class Card { static isolated() { let n = 0; for (let i = 0; i < 3e7; i++) n += i; return '<p>made</p>'; } }";
+    put_cards(&host, &[("slow.js".to_owned(), module.to_owned())]).await;
+    indexed(&host, "/r/").await;
+    let (code, detail) = first(&errors(&host, "/r/").await["slow.json"]);
+    assert_eq!(code, "plugin-timeout", "{detail}");
+    assert!(host.stop().await);
+    let host = options.start().await;
+    let again = host.send(host.request("POST", "/r/_reindex")).await;
+    assert_eq!(again.status, 204);
+    indexed(&host, "/r/").await;
+    let errors = errors(&host, "/r/").await;
+    assert!(errors.is_empty(), "{errors:?}");
+    assert_eq!(body(&host, "/r/slow.json").await, "<p>made</p>");
 }
