@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use url::Url;
 
-use super::derive::broken;
+use super::calling::broken;
 use super::{Asked, Made, ReadError, Reader};
 use crate::changes::BootTime;
 use crate::plugins::{

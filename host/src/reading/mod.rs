@@ -7,6 +7,7 @@
 mod access;
 mod beside;
 mod blobs;
+mod calling;
 mod derivations;
 mod derive;
 mod fresh;
