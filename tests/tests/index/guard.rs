@@ -201,18 +201,20 @@ async fn a_realm_that_comes_before_what_has_not_found_it_is_stored_is_found() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wish_that_comes_while_a_visit_is_made_is_not_lost() {
+    // Two visits at one time, and no more: what is wished for meanwhile has to wait.
     let options = HostOptions::new(Storage::Postgres(server().database().await));
-    let (host, tables) = scene(options).await;
+    let (host, tables) = scene(options.with("index-concurrency", "1")).await;
     host.put("/r/d.misrender", "echo one").await;
+    host.put("/r/e.misrender", "echo two").await;
     tables.settled().await;
     let unchanged = crate::visits(&host, "unchanged").await;
-    host.close_gate("index-store", "d.misrender").await;
+    host.close_gate("index-store", ".misrender").await;
     host.send(host.request("POST", "/r/_reindex")).await;
-    host.at_gate("index-store", 1).await;
+    host.at_gate("index-store", 2).await;
     host.send(host.request("POST", "/r/_reindex")).await;
     host.open_gate("index-store").await;
     tables.settled().await;
-    assert_eq!(crate::visits(&host, "unchanged").await, unchanged + 2);
+    assert_eq!(crate::visits(&host, "unchanged").await, unchanged + 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
