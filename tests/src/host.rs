@@ -254,6 +254,17 @@ impl Host {
             .sum::<f64>() as u64
     }
 
+    /// Waits until every outcome of a guest call so far is in the database, where another realm or replica finds it.
+    pub async fn derivations_are_stored(&self) {
+        eventually("every outcome is stored", || async {
+            let metrics = self.admin("/_metrics").await.text();
+            let mut lines = metrics.lines();
+            let waiting = lines.find_map(|line| line.strip_prefix("realm_derivations_waiting "));
+            matches!(waiting, None | Some("0")).then_some(())
+        })
+        .await;
+    }
+
     /// The calls in flight.
     ///
     /// # Panics

@@ -37,6 +37,7 @@ async fn two_realms_with_the_same_file_and_other_siblings(options: HostOptions) 
         );
     }
     assert_eq!(host.guest_calls("scss").await, 2);
+    host.derivations_are_stored().await;
     host.put(&format!("{two}_theme.scss"), "$c: red;\n").await;
     assert!(
         host.get(&format!("{two}main.scss"))

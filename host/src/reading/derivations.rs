@@ -239,6 +239,8 @@ impl Run<'_> {
             (inner.database.clone(), input.clone(), Arc::clone(outcome));
         let (plugin, media_type) = (stage.plugin.digest.clone(), stage.rule.media_type.clone());
         let storing = Arc::clone(&inner.storing);
+        let waiting = metrics::gauge!("realm_derivations_waiting");
+        waiting.increment(1.0);
         let storing = inner.tasks.spawn(async move {
             let _turn = storing.acquire().await;
             let reads = serde_json::to_string(&reads).expect("plain data");
@@ -257,6 +259,7 @@ impl Run<'_> {
             if let Err(error) = database.store_derivation(&new).await {
                 debug!(%error, "an outcome was not stored; it will be made again");
             }
+            waiting.decrement(1.0);
         });
         if matches!(self.work, Work::Render | Work::Define) {
             let _ = storing.await;

@@ -105,6 +105,10 @@ fn describe() {
         "realm_definitions_in_flight",
         "Look-ups of what a module defines that are under way."
     );
+    gauge!(
+        "realm_derivations_waiting",
+        "Outcomes of guest calls that are not in the database yet: nobody waits for that who asks for a module."
+    );
     gauge!("realm_plugin_running", "Calls that run, by plugin.");
     gauge!(
         "realm_plugin_waiting",
