@@ -313,6 +313,14 @@ impl Host {
         self.log.lock().expect("never poisoned").clone()
     }
 
+    /// Waits until the log has something: what is said arrives behind what is answered.
+    pub async fn says(&self, what: &str) {
+        eventually(&format!("`{what}` in the log"), || async {
+            self.log().contains(what).then_some(())
+        })
+        .await;
+    }
+
     /// The process.
     #[must_use]
     pub fn process_id(&self) -> u32 {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use realm_tests::{Answer, Host, HostOptions, Storage, eventually};
+use realm_tests::{Answer, Host, HostOptions, Storage};
 use serde_json::Value;
 
 async fn host() -> Host {
@@ -192,7 +192,7 @@ async fn what_no_plugin_gets_is_refused_by_name() {
         "empty.wasm: it does not export the world",
         "text.wasm: not a usable",
     ] {
-        eventually(part, || async { host.log().contains(part).then_some(()) }).await;
+        host.says(part).await;
     }
     let names: Vec<_> = host.admin("/_plugins").await.json()["data"]
         .as_array()

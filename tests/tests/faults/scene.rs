@@ -133,7 +133,7 @@ impl Scene {
     /// Ends the connections of this database that have this application name; `%` for all.
     pub(crate) async fn terminate(&self, application: &str) {
         self.sql(&format!(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() \
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database() \
              AND pid <> pg_backend_pid() AND application_name LIKE '{application}'"
         ))
         .await;

@@ -24,13 +24,6 @@ async fn change(url: &str, sql: &'static str) {
 const DELETE: &str = "UPDATE realms SET deleted_at = 1";
 const RESTORE: &str = "UPDATE realms SET deleted_at = NULL";
 
-async fn unmounted(host: &Host) {
-    eventually("the realm is unmounted", || async {
-        host.log().contains("unmounted").then_some(())
-    })
-    .await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_realm_that_goes_takes_its_calls_with_it() {
     let (host, url) = host().await;
@@ -52,7 +45,7 @@ async fn what_a_mount_of_before_has_read_is_not_believed() {
     let caller = ask(&host, "/r/x.ts");
     host.at_gate("before-call", 1).await;
     change(&url, DELETE).await;
-    unmounted(&host).await;
+    host.says("unmounted").await;
     change(&url, RESTORE).await;
     knows(&host, "/r/").await;
     // Its call has been ended, and it reads again: by the mount that it began with, which nobody tells of changes.
@@ -76,7 +69,7 @@ async fn a_realm_that_is_mounted_anew_while_its_old_mount_goes_is_followed() {
     cached(&host, "/r/a.txt").await;
     cached(&host, "/r/b.txt").await;
     host.open_gate("unmount").await;
-    unmounted(&host).await;
+    host.says("unmounted").await;
     cached(&host, "/r/b.txt").await;
     notify(&url, &format!("{ORIGIN}/r/:b.txt")).await;
     eventually("payloads are obeyed", || async {

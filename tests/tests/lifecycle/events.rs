@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use realm_tests::{Host, ORIGIN, eventually};
+use realm_tests::{Host, ORIGIN};
 use serde_json::Value;
 use sqlx::postgres::PgListener;
 
@@ -78,9 +78,6 @@ impl Ear {
         let mark = format!("after {payload}.").replace("/:", " ");
         let sql = format!("SELECT pg_notify('realm_file_changes', '{mark}')");
         crate::scene::sql(&self.database, &sql).await;
-        eventually("the mark is heard", || async {
-            host.log().contains(&mark).then_some(())
-        })
-        .await;
+        host.says(&mark).await;
     }
 }

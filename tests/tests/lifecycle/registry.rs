@@ -77,7 +77,10 @@ async fn a_url_that_becomes_another_realms_is_mounted_anew() {
     serves(&b, "/p/a.txt", "published").await;
     assert_eq!(b.get("/p/b.txt").await.status, 404);
     assert_eq!(answered(write(&b)).await.errors()[0]["code"], "published");
-    assert!(b.log().matches("unmounted").count() >= 2, "{}", b.log());
+    eventually("both have been unmounted", || async {
+        (b.log().matches("unmounted").count() >= 2).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,7 +146,7 @@ async fn a_row_that_makes_no_sense_keeps_no_other_from_being_served() {
     for host in [&a, &b, &fresh] {
         serves(host, "/p/a.txt", "a").await;
         serves(host, "/t/b.txt", "b").await;
-        assert!(host.log().contains("a realm cannot be served"));
+        host.says("a realm cannot be served").await;
     }
 }
 
