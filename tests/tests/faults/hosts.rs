@@ -54,7 +54,8 @@ async fn dead_before_announcing() {
 async fn stopped_past_its_lease() {
     let url = server().database().await;
     let options = options(&url, LEASE);
-    let hosts = vec![options.clone(), options];
+    // The one that is stopped does no work: it might be in a transaction, which the other's writes would wait for.
+    let hosts = vec![options.clone(), options.with("role", "serve")];
     let mut scene = Scene::start("host stopped past its lease", &url, LEASE, hosts).await;
     scene.load.stop_writing().await;
     all_announced(&scene, &mut ear(&url).await, "1").await;

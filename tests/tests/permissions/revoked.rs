@@ -11,7 +11,9 @@ use crate::{Bearing, asking, create, get, of, put, share};
 async fn pair(lease: &str) -> (Host, Host, tempfile::TempDir) {
     let temporary = tempfile::tempdir().unwrap();
     let storage = Storage::Postgres(server().database().await);
+    // One that works may be stopped in a transaction, which those of the other would wait for.
     let options = asking(storage, temporary.path()).with("lease", lease);
+    let options = options.with("role", "serve");
     let (a, b) = (options.clone().start().await, options.start().await);
     create(&a, "owner", "/p/").await;
     put(&a, &of("owner"), "/p/a.txt", "a").await;
