@@ -146,8 +146,20 @@ async fn anybody_may_clear_by_a_notification_and_nonsense_does_nothing() {
         assert_eq!(numbers(host).await, calls);
         scene.notify("module_cache_invalidated", &payload).await;
         have_ended(host, &calls).await;
+        // It is made anew, once: spared by the next clear, so that the next round's caller must not join it.
+        host.call_that_has_read(calls.into_iter().max().unwrap())
+            .await;
         caller.abort();
-        host.running(0).await;
+        eventually("nobody looks anything up", || async {
+            let metrics = host.admin("/_metrics").await.text();
+            let in_flight = "realm_definitions_in_flight 0";
+            metrics.lines().any(|line| line == in_flight).then_some(())
+        })
+        .await;
+        eventually("no call", || async {
+            host.calls().await.is_empty().then_some(())
+        })
+        .await;
     }
     assert_eq!(scene.rows().await.len(), 2, "rows that are true stay");
 }
