@@ -186,16 +186,29 @@ impl Round {
     }
 
     /// Waits until a host serves exactly this, and lets it serve nothing but this and what was before until then.
-    ///
-    /// A host may say at any time that it cannot ask its database; that is neither the old nor the new, and no answer
-    /// that could be wrong. It does not count as having become what it should.
     pub(crate) async fn becomes(&self, host: &Host, before: &Seens, after: &Seens) {
+        self.becomes_but(host, before, after, |_| false).await;
+    }
+
+    /// As `becomes`, of a host whose connections to the database are silent: until it has others it may say that it cannot
+    /// ask, which is neither the old nor the new, and true.
+    pub(crate) async fn becomes_though_silent(&self, host: &Host, before: &Seens, after: &Seens) {
+        let cannot_ask = |seen: &Seen| matches!(seen, Err(code) if code == "database-unavailable");
+        self.becomes_but(host, before, after, cannot_ask).await;
+    }
+
+    async fn becomes_but(
+        &self,
+        host: &Host,
+        before: &Seens,
+        after: &Seens,
+        excused: impl Fn(&Seen) -> bool,
+    ) {
         eventually("what the operation came to", || async {
             let seen = self.seen(host).await;
             for ((seen, before), after) in seen.iter().zip(before).zip(after) {
-                let silent = matches!(seen, Err(code) if code == "database-unavailable");
                 assert!(
-                    silent || seen == before || seen == after,
+                    seen == before || seen == after || excused(seen),
                     "neither the old nor the new: {seen:#?}, between {before:#?} and {after:#?}"
                 );
             }
