@@ -7,7 +7,7 @@ use crate::scene::{
 };
 
 /// What takes all the memory that there is, as the body of `isolated`.
-const MEMORY: [(&str, &str); 6] = [
+const MEMORY: [(&str, &str); 7] = [
     (
         "arrays",
         "const all = []; for (;;) all.push(new Array(1e5).fill(1));",
@@ -27,6 +27,10 @@ const MEMORY: [(&str, &str); 6] = [
     (
         "maps",
         "const map = new Map(); for (let i = 0; ; i++) map.set(`key ${i}`, {});",
+    ),
+    (
+        "promises",
+        "const on = () => Promise.resolve().then(on); return on();",
     ),
     (
         "caught",
