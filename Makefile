@@ -29,7 +29,7 @@ guests: setup
 
 test: plugins guests
 	scripts/install-test-tools
-	cargo test --workspace
+	cargo test --workspace --no-fail-fast
 	scripts/mutants
 	node --test tests/runtime/*.test.mjs
 	node tests/http/walk.mjs --realm-binary $(target)/debug/realm-under-test

@@ -107,7 +107,7 @@ async fn each_costs_one_clear_error() {
 #[tokio::test]
 async fn others_are_served_while_guests_spin_on_every_thread() {
     let host = HostOptions::new(Storage::Sqlite)
-        .with("plugin-deadline", "3s")
+        .with("plugin-deadline", "60s")
         .start()
         .await;
     host.create("/r/").await;
