@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tracing::{info, warn};
 
 use crate::auth::Authenticator;
+use crate::catalog::{self, Catalog, CatalogError, CatalogLimits, circle};
 use crate::changes::{Announcer, Hub, keep_lease, listen, require_delivery};
 use crate::config::{AuthMode, Config, ConfigError};
 use crate::database::{ConnectOptions, Database};
@@ -21,7 +22,7 @@ use crate::definitions::{self, DefinitionLimits, Definitions};
 use crate::http::{self, App, Stop};
 use crate::index::{self, IndexLimits, Worker};
 use crate::lifecycle::{Lifecycle, WriteLimits, keep_collecting};
-use crate::plugins::{Calls, EngineOptions, Plugin, PluginEngine, Plugins};
+use crate::plugins::{Calls, EngineOptions, Plugin, PluginEngine};
 use crate::reading::{Parts, ReadLimits, Reader};
 use crate::realm::{LocalPath, RealmUrl};
 use crate::registry::{Registry, Replicas};
@@ -134,14 +135,9 @@ pub async fn run(
             .context("asking the database for a notification")?;
     }
     let core = Core::open(&config, migrate).await?;
-    let engine_options = EngineOptions {
-        limits: config.limits.clone(),
-        compiled: config.data_dir.join("compiled"),
-    };
-    let engine = PluginEngine::new(&engine_options).map_err(anyhow::Error::from)?;
-    let (plugins, _) = install(&engine, &config).await?;
     let calls = Arc::new(Calls::default());
     core.hub.subscribe(Arc::clone(&calls) as _);
+    let (engine, catalog) = open_catalog(&core, &config, &calls).await?;
     let listening = match &config.database_url {
         Some(url) => Some(
             listen(url, &core.database, Arc::clone(&core.hub))
@@ -155,7 +151,7 @@ pub async fn run(
         hub: Arc::clone(&core.hub),
         registry: Arc::clone(&core.registry),
         engine,
-        plugins,
+        plugins: Arc::clone(catalog.live()),
         calls: Arc::clone(&calls),
         limits: read_limits(&config),
     });
@@ -180,7 +176,7 @@ pub async fn run(
     let replicas = Replicas::new(
         core.database.clone(),
         &public_url,
-        checks(&config, &core, listening),
+        checks(&config, &core, &catalog, listening),
         config.database_timeout,
     );
     let telling = tokio::spawn(replicas.clone().keep(config.lease));
@@ -188,6 +184,7 @@ pub async fn run(
         registry: Arc::clone(&core.registry),
         reader: reader.clone(),
         lifecycle: Arc::clone(&core.lifecycle),
+        catalog,
         definitions,
         auth,
         replicas: replicas.clone(),
@@ -233,6 +230,43 @@ pub async fn run(
     Ok(())
 }
 
+/// The engine, and the plugins of this host and of the database.
+///
+/// # Errors
+/// When the machine cannot run plugins, one that we ship does not run, or the database is away.
+pub async fn open_catalog(
+    core: &Core,
+    config: &Config,
+    calls: &Arc<Calls>,
+) -> anyhow::Result<(Arc<PluginEngine>, Arc<Catalog>)> {
+    let engine = engine(config)?;
+    let (own, _) = install(&engine, config).await?;
+    let parts = catalog::Parts {
+        database: core.database.clone(),
+        hub: Arc::clone(&core.hub),
+        engine: Arc::clone(&engine),
+        calls: Arc::clone(calls),
+        own,
+        limits: CatalogLimits {
+            component_bytes: config.plugin_component_bytes,
+            database_timeout: config.database_timeout,
+        },
+    };
+    Ok((engine, Catalog::open(parts).await?))
+}
+
+/// What runs plugins.
+///
+/// # Errors
+/// When the machine cannot run them, or the folder for compiled code cannot be used.
+pub fn engine(config: &Config) -> anyhow::Result<Arc<PluginEngine>> {
+    let options = EngineOptions {
+        limits: config.limits.clone(),
+        compiled: config.data_dir.join("compiled"),
+    };
+    PluginEngine::new(&options).map_err(anyhow::Error::from)
+}
+
 /// The names under which folders are served.
 fn folder_names(folders: &[PathBuf]) -> anyhow::Result<Vec<LocalPath>> {
     let mut names: Vec<LocalPath> = Vec::new();
@@ -276,7 +310,7 @@ async fn bind(socket: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
 pub async fn install(
     engine: &Arc<PluginEngine>,
     config: &Config,
-) -> anyhow::Result<(Plugins, Vec<String>)> {
+) -> anyhow::Result<(Vec<Arc<Plugin>>, Vec<String>)> {
     let mut components: Vec<(String, Vec<u8>)> = EMBEDDED
         .iter()
         .map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec()))
@@ -306,13 +340,21 @@ pub async fn install(
             }
             Err(error) => return Err(error.into()),
         };
-        info!(plugin = plugin.label(), digest = plugin.digest, "plugin");
-        match plugins.iter_mut().find(|known| known.name == plugin.name) {
-            Some(known) => *known = plugin,
-            None => plugins.push(plugin),
+        let mut with = plugins.clone();
+        match with.iter_mut().find(|known| known.name == plugin.name) {
+            Some(known) => *known = Arc::clone(&plugin),
+            None => with.push(Arc::clone(&plugin)),
         }
+        if let Some(circle) = circle(&with) {
+            let error = CatalogError::Circle { name, circle };
+            tracing::error!(%error, "plugin not installed");
+            refused.push(error.to_string());
+            continue;
+        }
+        info!(plugin = plugin.label(), digest = plugin.digest, "plugin");
+        plugins = with;
     }
-    Ok((Plugins::new(plugins), refused))
+    Ok((plugins, refused))
 }
 
 /// The definition cache.

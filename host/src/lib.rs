@@ -10,6 +10,7 @@ mod mutants;
 
 pub mod auth;
 pub mod cache;
+pub mod catalog;
 pub mod changes;
 pub mod cli;
 pub mod config;

@@ -1,5 +1,5 @@
-//! Seeded faults: each takes one guard away, so that a test can show that somebody would notice. One is chosen with
-//! `REALM_MUTANT` when the test build starts; a release has none of them. `tests/mutants.txt` lists them, each with the
+//! Seeded faults: each takes one guard away, so that a test can show that somebody would notice. One, or several with commas
+//! between, is chosen with `REALM_MUTANT` when the test build starts; a release has none of them. `tests/mutants.txt` lists them, each with the
 //! test that it does not survive.
 
 #[cfg(feature = "under-test")]
@@ -11,17 +11,21 @@ const LIST: &str = include_str!("../../tests/mutants.txt");
 /// Whether the guard of this name is to be taken away.
 #[cfg(feature = "under-test")]
 pub(crate) fn chosen(name: &str) -> bool {
-    static CHOSEN: LazyLock<Option<String>> = LazyLock::new(|| {
-        let name = std::env::var("REALM_MUTANT").ok()?;
-        assert!(
-            names().any(|known| known == name),
-            "REALM_MUTANT: there is no `{name}` in tests/mutants.txt"
-        );
-        // Not by the log: a test may use the database without a host, and nobody listens to its log.
-        eprintln!("a guard is taken away: {name}");
-        Some(name)
+    static CHOSEN: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let chosen = std::env::var("REALM_MUTANT").unwrap_or_default();
+        let chosen = chosen.split(',').filter(|name| !name.is_empty());
+        let each = |name: &str| {
+            assert!(
+                names().any(|known| known == name),
+                "REALM_MUTANT: there is no `{name}` in tests/mutants.txt"
+            );
+            // Not by the log: a test may use the database without a host, and nobody listens to its log.
+            eprintln!("a guard is taken away: {name}");
+            name.to_owned()
+        };
+        chosen.map(each).collect()
     });
-    CHOSEN.as_deref() == Some(name)
+    CHOSEN.iter().any(|chosen| chosen == name)
 }
 
 #[cfg(feature = "under-test")]

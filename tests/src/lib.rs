@@ -3,6 +3,7 @@
 
 mod answer;
 pub mod chaos;
+mod edition;
 pub mod history;
 mod host;
 mod options;
@@ -13,6 +14,7 @@ mod token;
 mod wait;
 
 pub use self::answer::Answer;
+pub use self::edition::{Edition, component_digest};
 pub use self::host::Host;
 pub use self::options::{HostOptions, ORIGIN, Storage, guests, shipped};
 pub use self::pooler::Pooler;

@@ -64,7 +64,7 @@ impl HostOptions {
         self
     }
 
-    /// With a guard taken away: one of `tests/mutants.txt`.
+    /// With a guard taken away, besides the one that all hosts are without: one of `tests/mutants.txt`.
     #[must_use]
     pub fn mutant(mut self, name: &str) -> Self {
         self.mutant = Some(name.to_owned());
@@ -122,7 +122,8 @@ impl HostOptions {
             .current_dir(data)
             .stdin(Stdio::null());
         if let Some(name) = &self.mutant {
-            command.env("REALM_MUTANT", name);
+            let all = std::env::var("REALM_MUTANT").map(|of_all| format!("{of_all},{name}"));
+            command.env("REALM_MUTANT", all.unwrap_or_else(|_| name.clone()));
         }
         if let Storage::Postgres(url) = &self.storage {
             command.args(["--database-url", url]);
@@ -305,15 +306,20 @@ pub fn shipped(name: &str) -> Vec<u8> {
 #[must_use]
 pub fn guests() -> PathBuf {
     let folder = target().join("test-guests");
-    let built = target().join("wasm32-wasip2/plugin/realm_test_guests.wasm");
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
         std::fs::create_dir_all(&folder).expect("the target folder");
         let temporary = folder.join(format!("{}.tmp", std::process::id()));
-        std::fs::copy(&built, &temporary).expect("`make guests` has been run");
+        std::fs::write(&temporary, built_guest("realm_test_guests")).expect("the target folder");
         std::fs::rename(temporary, folder.join("misbehave.wasm")).expect("the target folder");
     });
     folder
+}
+
+/// A component as cargo leaves it.
+pub(crate) fn built_guest(name: &str) -> Vec<u8> {
+    let path = target().join(format!("wasm32-wasip2/plugin/{name}.wasm"));
+    std::fs::read(path).expect("`make guests` has been run")
 }
 
 /// All hosts of all tests compile each plugin once.

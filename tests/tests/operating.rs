@@ -47,7 +47,7 @@ async fn replicas_see_each_other() {
             assert_eq!(entry["version"], health["version"]);
             assert_eq!(
                 check_names(entry),
-                ["database", "lease", "listener", "announcer"]
+                ["database", "lease", "plugins", "listener", "announcer"]
             );
             assert!(entry["startedMsAgo"].is_u64() && entry["seenMsAgo"].is_u64());
         }
@@ -143,7 +143,7 @@ async fn the_states_are_on_ready_and_in_the_metrics() {
         (value(&metrics, "realm_announcements_waiting", &[]) == Some(0.0)).then_some(metrics)
     })
     .await;
-    for name in ["database", "lease", "listener", "announcer"] {
+    for name in ["database", "lease", "plugins", "listener", "announcer"] {
         let check = [("check", name)];
         let good = value(&metrics, "realm_check_good", &check);
         assert_eq!(good, Some(1.0), "{metrics}");

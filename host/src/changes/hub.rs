@@ -36,6 +36,9 @@ pub trait Subscriber: Send + Sync {
     /// A statement sent at `sent` found the registry at this generation.
     fn registry_seen(&self, _generation: Generation, _sent: BootTime) {}
 
+    /// Installed plugins have changed; with a generation, a statement has found that one.
+    fn plugins_changed(&self, _generation: Option<Generation>) {}
+
     /// Somebody has cleared definitions, as this payload says.
     fn definitions_cleared(&self, _payload: &[u8]) {}
 
@@ -169,6 +172,12 @@ impl Hub {
     pub(super) fn tell_registry(&self) {
         for subscriber in self.subscribers.read().iter() {
             subscriber.registry_changed();
+        }
+    }
+
+    pub(super) fn tell_plugins(&self, generation: Option<Generation>) {
+        for subscriber in self.subscribers.read().iter() {
+            subscriber.plugins_changed(generation);
         }
     }
 

@@ -40,6 +40,7 @@ async fn poll(hub: &Hub) -> Result<(), DatabaseError> {
     }
     hub.answered(sent);
     hub.registry_seen(found.registry, sent);
+    hub.tell_plugins(Some(found.plugins));
     let found: HashMap<_, _> = found.realms.into_iter().collect();
     for (tracker, applied) in trackers.into_iter().zip(applied) {
         match found.get(&tracker.realm) {

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::{DEFINITIONS, FILE_CHANGES, Hub, INDEX_UPDATED, JOBS, REGISTRY, Tracker};
+use super::{DEFINITIONS, FILE_CHANGES, Hub, INDEX_UPDATED, JOBS, PLUGINS, REGISTRY, Tracker};
 use crate::database::{Database, DatabaseError, Lane, is_queue_full, postgres_options};
 use crate::realm::RealmId;
 
@@ -171,6 +171,7 @@ impl Listener {
             }
         }
         self.hub.tell_registry();
+        self.hub.tell_plugins(None);
         self.hub.tell_job(None);
         self.hub.tell_index_updated(None);
         true
@@ -199,6 +200,7 @@ impl Listener {
                 DEFINITIONS,
                 JOBS,
                 INDEX_UPDATED,
+                PLUGINS,
                 &self.ping,
             ])
             .await?;
@@ -252,7 +254,7 @@ impl Listener {
     /// Obeys a notification and all that have come with it, then reads the log once for each realm that they named.
     fn obey(&self, first: PgNotification, more: &mut mpsc::Receiver<PgNotification>) {
         let mut behind: HashMap<RealmId, Arc<Tracker>> = HashMap::new();
-        let mut registry = false;
+        let (mut registry, mut plugins) = (false, false);
         let mut jobs = HashSet::new();
         let mut next = Some(first);
         while let Some(notification) = next {
@@ -264,6 +266,7 @@ impl Listener {
                     behind.extend(tracker.map(|tracker| (tracker.realm, tracker)));
                 }
                 REGISTRY => registry = true,
+                PLUGINS => plugins |= !own,
                 DEFINITIONS if !own => {
                     let payload = notification.payload().as_bytes();
                     self.hub.tell_definitions_cleared(payload);
@@ -280,6 +283,9 @@ impl Listener {
         }
         if registry {
             self.hub.tell_registry();
+        }
+        if plugins {
+            self.hub.tell_plugins(None);
         }
         for job in jobs {
             self.hub.tell_job(job);

@@ -21,6 +21,6 @@ pub use self::lease::keep as keep_lease;
 pub use self::listener::{ListenerState, Listening, listen};
 pub use self::payload::{
     DEFINITIONS, FILE_CHANGES, INDEX_UPDATED, JOBS, JOBS_FINISHED, MAX_PATHS, MAX_PAYLOAD_BYTES,
-    Malformed, Payload, REGISTRY, payloads,
+    Malformed, PLUGINS, Payload, REGISTRY, payloads,
 };
 pub use self::tracker::{Freshness, Tracker};

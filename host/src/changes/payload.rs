@@ -4,6 +4,8 @@ use crate::realm::{LocalPath, RealmUrl};
 pub const FILE_CHANGES: &str = "realm_file_changes";
 /// The channel of registry changes.
 pub const REGISTRY: &str = "realm_registry";
+/// Channel: an installed plugin has changed.
+pub const PLUGINS: &str = "realm_plugins";
 /// The channel of cleared definitions; its name and grammar are the reference system's.
 pub const DEFINITIONS: &str = "module_cache_invalidated";
 

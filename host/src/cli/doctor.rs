@@ -11,7 +11,6 @@ use crate::changes;
 use crate::config::{AuthMode, Config};
 use crate::database::{Database, Facts};
 use crate::host::{self, DataFolder};
-use crate::plugins::{EngineOptions, PluginEngine};
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -285,17 +284,13 @@ fn judge(report: &mut Report, database: &Database, config: &Config, facts: &Fact
 }
 
 async fn plugins(report: &mut Report, config: &Config) {
-    let options = EngineOptions {
-        limits: config.limits.clone(),
-        compiled: config.data_dir.join("compiled"),
-    };
-    let installed = match PluginEngine::new(&options) {
+    let installed = match host::engine(config) {
         Ok(engine) => host::install(&engine, config).await,
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     };
     match installed {
         Ok((plugins, refused)) => {
-            for plugin in plugins.all() {
+            for plugin in plugins {
                 report.add("plugin", Grade::Good, plugin.label());
             }
             for refused in refused {

@@ -11,6 +11,7 @@ mod import;
 mod invalidate;
 mod list;
 mod migrate;
+mod plugin;
 mod publish;
 mod serve;
 mod settings;
@@ -76,6 +77,9 @@ enum Command {
     Invalidate(invalidate::Args),
     /// List the realms
     List,
+    /// Install, arrange and inspect plugins
+    #[command(subcommand)]
+    Plugin(plugin::Command),
     /// Make tokens, by which hosts know who asks
     #[command(subcommand)]
     Token(token::Command),
@@ -147,6 +151,7 @@ pub fn main() -> ExitCode {
             Command::Status(args) => status::run(&context, args).await,
             Command::Invalidate(args) => invalidate::run(&context, args).await,
             Command::List => list::run(&context).await,
+            Command::Plugin(command) => plugin::run(&context, command).await,
             Command::Token(command) => token::run(&context, &command),
             Command::Config(args) => config::run(&context, &args),
             Command::Doctor => doctor::run(&context).await,

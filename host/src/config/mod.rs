@@ -153,6 +153,8 @@ pub struct Config {
     pub cors_origins: CorsOrigins,
     /// Folder of further plugins.
     pub plugin_dir: Option<PathBuf>,
+    /// Bytes of a component.
+    pub plugin_component_bytes: usize,
     /// The freshness lease.
     pub lease: Duration,
     /// How long after the lease stale bytes are served.
@@ -269,6 +271,7 @@ impl Config {
             publish_under: prefixes(raw, "publish-under")?,
             cors_origins: cors_origins(raw)?,
             plugin_dir: raw.text("plugin-dir").map(PathBuf::from),
+            plugin_component_bytes: raw.bytes("plugin-component-bytes")?,
             lease: raw.duration("lease")?,
             stale_limit: raw.duration("stale-limit")?,
             cache_bytes: raw.bytes("cache-bytes")?,

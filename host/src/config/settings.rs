@@ -166,6 +166,11 @@ pub const SETTINGS: &[Setting] = &[
         "folder of plugin components (*.wasm) to install beside the built-in ones",
     ),
     setting(
+        "plugin-component-bytes",
+        "64MiB",
+        "bytes of a component that is installed",
+    ),
+    setting(
         "lease",
         "5s",
         "longest time for which a lost notification can leave old bytes in a cache",

@@ -15,6 +15,7 @@ mod index;
 mod jobs;
 mod pages;
 mod permissions;
+mod plugins;
 mod publishing;
 mod realms;
 mod replicas;
@@ -50,6 +51,7 @@ pub use self::index::{
 pub use self::jobs::{Job, JobCount, Lane, URGENT};
 pub use self::pages::{EntryRow, FailedRow, IndexPhase, IndexState, PageRow, RenderingRow};
 pub use self::permissions::{EVERYONE, Shared, Standing};
+pub use self::plugins::{PluginChange, PluginNameRow, PluginRow, PluginRows};
 pub use self::publishing::{Publication, Source};
 pub use self::realms::{Generations, NewRealm, RealmKind, RealmRow, WriteTarget};
 pub use self::replicas::ReplicaRow;

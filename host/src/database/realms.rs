@@ -158,12 +158,15 @@ impl Database {
         let ids: Vec<i64> = realms.iter().map(|realm| realm.0).collect();
         let rows: Vec<(i64, i64)> = match self {
             Self::Postgres(pool) => {
-                let sql = "SELECT 0::BIGINT, generation FROM counters WHERE name = 'registry'
+                let sql = "SELECT CASE name WHEN 'registry' THEN 0::BIGINT ELSE -1 END, generation FROM counters
+                           WHERE name IN ('registry', 'plugins')
                            UNION ALL SELECT id, generation FROM realms WHERE id = ANY($1) AND deleted_at IS NULL";
                 sqlx::query_as(sql).bind(ids).fetch_all(pool).await?
             }
             Self::Sqlite(pool) => {
-                let sql = "SELECT 0, generation FROM counters WHERE name = 'registry'
+                let sql =
+                    "SELECT CASE name WHEN 'registry' THEN 0 ELSE -1 END, generation FROM counters
+                           WHERE name IN ('registry', 'plugins')
                            UNION ALL SELECT id, generation FROM realms
                            WHERE id IN (SELECT value FROM json_each($1)) AND deleted_at IS NULL";
                 sqlx::query_as(sql)
@@ -172,16 +175,21 @@ impl Database {
                     .await?
             }
         };
-        let registry = rows
-            .iter()
-            .find(|(id, _)| *id == 0)
-            .map_or(0, |(_, generation)| *generation);
+        let of = |counter: i64| {
+            let row = rows.iter().find(|(id, _)| *id == counter);
+            row.map_or(0, |(_, generation)| *generation)
+        };
+        let (registry, plugins) = (of(0), of(-1));
         let realms = rows
             .into_iter()
-            .filter(|(id, _)| *id != 0)
+            .filter(|(id, _)| *id > 0)
             .map(|(id, generation)| (RealmId(id), generation))
             .collect();
-        Ok(Generations { registry, realms })
+        Ok(Generations {
+            registry,
+            plugins,
+            realms,
+        })
     }
 
     /// Starts a write of the realms at `urls`: takes their locks in that order, and the transaction's end gives them
@@ -257,6 +265,8 @@ const LIVE_REALMS: &str = "SELECT r.id, r.url, r.kind, r.generation, r.folder, r
 pub struct Generations {
     /// The registry's.
     pub registry: Generation,
+    /// Of the installed plugins.
+    pub plugins: Generation,
     /// Of each realm that is not deleted.
     pub realms: Vec<(RealmId, Generation)>,
 }

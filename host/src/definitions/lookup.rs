@@ -26,10 +26,8 @@ impl Definitions {
     ) -> Result<(Generation, Found), ReadError> {
         let (mut cleared, mut all) = (0, HashMap::new());
         for paths in paths.chunks(database::Definitions::MOST) {
-            let look = self
-                .0
-                .database
-                .definitions(realm.id, paths, &self.0.plugins);
+            let plugins = self.0.plugins();
+            let look = self.0.database.definitions(realm.id, paths, &plugins);
             let seen = bounded(self.0.limits.database_timeout, "definitions", look).await?;
             cleared = seen.cleared;
             let sorted = self.sort(realm, seen.registry, &seen.rows).await?;

@@ -6,15 +6,15 @@ use std::sync::atomic::Ordering;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::{Definitions, Inner, ModuleDefinitions, document};
+use super::{Definitions, Inner, ModuleDefinitions, document, known_as};
 use crate::cache::Flight;
 use crate::database::{DatabaseError, NewDefinition, NewRead, Seen, StoredDefinition};
 use crate::reading::{Asked, Defined, ReadError};
 use crate::realm::{Generation, LocalPath, RealmId, RealmUrl};
 use crate::registry::Mounted;
 
-/// What callers share: a module, in one period between two invalidations or clears.
-pub(super) type Key = (RealmId, LocalPath, u64);
+/// What callers share: a module by a set of plugins, in one period between two invalidations or clears.
+pub(super) type Key = (RealmId, LocalPath, Arc<str>, u64);
 
 /// Why a look-up landed without an answer that its callers can use.
 #[derive(Clone, Debug)]
@@ -80,7 +80,7 @@ impl Definitions {
                 return Ok(None);
             };
             let (own, of, at) = (self.clone(), Arc::clone(realm), path.clone());
-            let key = (realm.id, path, period);
+            let key = (realm.id, path, self.0.plugins(), period);
             let mut waiter = self.0.flights.join(key, |flight| async move {
                 own.make(&of, &at, asked, flight).await
             });
@@ -196,7 +196,7 @@ impl Definitions {
         let new = NewDefinition {
             realm: made.realm,
             path: &made.path,
-            plugins: &self.0.plugins,
+            plugins: &known_as(&defined.plugins),
             url: &made.url,
             tag: &made.tag,
             document: &document,

@@ -31,9 +31,9 @@ use tokio::sync::mpsc;
 use crate::cache::Flights;
 use crate::changes::Hub;
 use crate::database::{Database, DatabaseError};
-use crate::plugins::{Definition, Plugins};
+use crate::plugins::Definition;
 use crate::reading::{Asked, Failure, ReadError, Reader};
-use crate::realm::{BlobHash, LocalPath, RealmId};
+use crate::realm::{LocalPath, RealmId};
 use crate::registry::{Mounted, Registry};
 
 use self::dropping::Commit;
@@ -95,8 +95,6 @@ struct Inner {
     registry: Arc<Registry>,
     reader: Reader,
     limits: DefinitionLimits,
-    /// Names the installed plugins.
-    plugins: String,
     /// Counts what may make a look-up that is under way older than whoever comes now may take.
     period: AtomicU64,
     flights: Flights<Key, Result<Option<Arc<ModuleDefinitions>>, Interruption>>,
@@ -112,7 +110,6 @@ impl Definitions {
     pub fn start(parts: Parts) -> Self {
         let (commits, heard) = mpsc::channel(dropping::MOST_WAITING);
         let own = Self(Arc::new(Inner {
-            plugins: plugin_set(parts.reader.plugins()),
             database: parts.database,
             hub: Arc::clone(&parts.hub),
             registry: parts.registry,
@@ -215,7 +212,9 @@ impl Definitions {
     /// When the database is away.
     pub async fn retire(&self) -> Result<u64, DatabaseError> {
         let database = &self.0.database;
-        database.retire_definitions(&self.0.plugins, RETIRED).await
+        database
+            .retire_definitions(&self.0.plugins(), RETIRED)
+            .await
     }
 }
 
@@ -225,16 +224,17 @@ type OfRealm<'u> = (Arc<Mounted>, Vec<(&'u str, LocalPath)>);
 /// How long what a host with other plugins has made is kept.
 const RETIRED: Duration = Duration::from_hours(24);
 
-/// Names the installed plugins, in the order in which they are asked: transpilers as well, for modules are loaded through
-/// them.
-fn plugin_set(plugins: &Plugins) -> String {
+impl Inner {
+    /// Names the plugins in force: transpilers as well, for modules are loaded through them.
+    fn plugins(&self) -> Arc<str> {
+        known_as(self.reader.plugins().name())
+    }
+}
+
+/// By which plugins' name rows are found.
+fn known_as(plugins: &Arc<str>) -> Arc<str> {
     if mutant!("definitions-of-other-plugins-believed") {
-        return String::new();
+        return Arc::default();
     }
-    let mut name = blake3::Hasher::new_derive_key("realm plugin set 1");
-    name.update(crate::plugins::WIT_VERSION.as_bytes());
-    for plugin in plugins.all() {
-        name.update(plugin.digest.as_bytes());
-    }
-    BlobHash::from(*name.finalize().as_bytes()).short()
+    Arc::clone(plugins)
 }

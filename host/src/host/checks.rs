@@ -1,14 +1,22 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Core;
+use crate::catalog::Catalog;
 use crate::changes::{BootTime, ListenerState, Listening};
 use crate::config::Config;
 use crate::registry::{Check, Checks};
 
 /// What is to be known of this host's health. It can serve while every lease holds; whether notifications arrive and are
 /// sent decides how soon it and its peers learn of changes.
-pub(super) fn checks(config: &Config, core: &Core, listening: Option<Listening>) -> Checks {
+pub(super) fn checks(
+    config: &Config,
+    core: &Core,
+    catalog: &Arc<Catalog>,
+    listening: Option<Listening>,
+) -> Checks {
     let (hub, lease) = (Arc::clone(&core.hub), config.lease);
+    let catalog = Arc::clone(catalog);
     Arc::new(move || {
         let now = BootTime::now();
         let expired = hub.expired(now, lease);
@@ -46,7 +54,27 @@ pub(super) fn checks(config: &Config, core: &Core, listening: Option<Listening>)
             age: hub.oldest_lease(now),
             detail,
         };
-        let mut checks = vec![database, lease];
+        let failures = catalog.failures();
+        let plugins = Check {
+            name: "plugins",
+            required: true,
+            good: failures.is_empty(),
+            state: if failures.is_empty() {
+                "compiled"
+            } else {
+                "failing"
+            },
+            age: Duration::ZERO,
+            detail: if failures.is_empty() {
+                "every plugin that is in force runs here".to_owned()
+            } else {
+                format!(
+                    "what other replicas run does not run here: {}",
+                    failures.join("; ")
+                )
+            },
+        };
+        let mut checks = vec![database, lease, plugins];
         let Some(listening) = &listening else {
             return checks;
         };

@@ -8,7 +8,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::json;
 
 use super::error::respond;
-use super::{App, answer, server};
+use super::{App, answer, plugins, server};
 use crate::telemetry::Metrics;
 
 /// The routes; all but a test's gates are for operators.
@@ -20,7 +20,14 @@ pub(super) fn routes(app: &App, metrics: Metrics) -> Router<App> {
             get(|State(app): State<App>| async move { server::ready(&app) }),
         )
         .route("/_calls", get(calls))
-        .route("/_plugins", get(plugins))
+        .route("/_plugins", get(plugins::list).put(plugins::pick))
+        .route(
+            "/_plugins/{plugin}",
+            get(plugins::inspect)
+                .put(plugins::install)
+                .patch(plugins::change)
+                .delete(plugins::remove),
+        )
         .route("/_replicas", get(replicas))
         .route(
             "/_metrics",
@@ -71,23 +78,6 @@ async fn replicas(State(app): State<App>) -> Response {
     answer::json(StatusCode::OK, "application/json", &body)
 }
 
-/// Installed plugins.
-async fn plugins(State(app): State<App>) -> Response {
-    let plugins = app.0.reader.plugins().all();
-    let data: Vec<_> = plugins
-        .iter()
-        .map(|plugin| {
-            let takes: Vec<_> = plugin.rules.iter().map(|rule| json!({ "takes": rule.takes, "gives": rule.gives, "mediaType": rule.media_type })).collect();
-            let (running, waiting) = plugin.admission.load();
-            json!({
-                "name": plugin.name, "version": plugin.version, "digest": plugin.digest, "summary": plugin.summary,
-                "transpiles": takes, "running": running, "waiting": waiting,
-            })
-        })
-        .collect();
-    answer::json(StatusCode::OK, "application/json", &json!({ "data": data }))
-}
-
 fn render(app: &App, metrics: &Metrics) -> Response {
     let sizes = app.0.reader.cache_sizes().into_iter();
     for (cache, (bytes, entries)) in sizes.chain([("coded", app.0.codings.size())]) {
@@ -106,7 +96,8 @@ fn render(app: &App, metrics: &Metrics) -> Response {
             }
         }
     }
-    for plugin in app.0.reader.plugins().all() {
+    let plugins = app.0.reader.plugins();
+    for plugin in plugins.all() {
         let (running, waiting) = plugin.admission.load();
         metrics::gauge!("realm_plugin_running", "plugin" => plugin.label()).set(running as f64);
         metrics::gauge!("realm_plugin_waiting", "plugin" => plugin.label()).set(waiting as f64);

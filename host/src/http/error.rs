@@ -293,6 +293,7 @@ impl From<ReadError> for Problem {
             ReadError::NotIndexed { .. } => busy("generation-not-reached"),
             ReadError::Queue(_) => busy("plugin-busy"),
             ReadError::Stopping => busy("stopping"),
+            ReadError::Removed => busy("plugin-removed"),
             ReadError::Broken => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error),
         }
     }

@@ -16,6 +16,7 @@ mod observe;
 mod origin;
 mod page;
 mod permissions;
+mod plugins;
 mod policy;
 pub(crate) mod range;
 mod read;
@@ -38,6 +39,7 @@ use self::authorize::Claims;
 use self::coding::Codings;
 use self::observe::Observer;
 use crate::auth::Authenticator;
+use crate::catalog::Catalog;
 use crate::config::{Config, CorsOrigins, HttpLimits, SearchLimits};
 use crate::definitions::Definitions;
 use crate::lifecycle::Lifecycle;
@@ -60,6 +62,8 @@ pub struct Parts {
     pub reader: Reader,
     /// Changes realms.
     pub lifecycle: Arc<Lifecycle>,
+    /// Which plugins there are.
+    pub catalog: Arc<Catalog>,
     /// What modules define.
     pub definitions: Definitions,
     /// Tells who asks.
@@ -77,6 +81,7 @@ struct Inner {
     parts: Parts,
     max_file_bytes: usize,
     max_body_bytes: usize,
+    max_component_bytes: usize,
     limits: HttpLimits,
     search: SearchLimits,
     cors: CorsOrigins,
@@ -107,6 +112,7 @@ impl App {
         Self(Arc::new(Inner {
             max_file_bytes: config.max_file_bytes,
             max_body_bytes: config.max_body_bytes,
+            max_component_bytes: config.plugin_component_bytes,
             limits: config.http.clone(),
             search: config.search,
             cors: config.cors_origins.clone(),

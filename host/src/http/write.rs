@@ -4,7 +4,7 @@ use std::time::UNIX_EPOCH;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::{Body, Incoming};
 use hyper::header::{
     CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, EXPECT, IF_MATCH, IF_NONE_MATCH,
     IF_UNMODIFIED_SINCE, LOCATION,
@@ -195,12 +195,16 @@ fn too_large(max: usize, setting: &str) -> Problem {
 }
 
 /// A body of at most `max` bytes; `setting` is what raises the bound.
-pub(super) async fn read_body(
+pub(super) async fn read_body<B>(
     app: &App,
-    body: Incoming,
+    body: B,
     max: usize,
     setting: &str,
-) -> Result<Bytes, Problem> {
+) -> Result<Bytes, Problem>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
     let limit = app.0.limits.body_timeout;
     let collected = tokio::time::timeout(limit, collect(body, max, setting)).await;
     collected.unwrap_or_else(|_| {
@@ -210,7 +214,11 @@ pub(super) async fn read_body(
     })
 }
 
-async fn collect(mut body: Incoming, max: usize, setting: &str) -> Result<Bytes, Problem> {
+async fn collect<B>(mut body: B, max: usize, setting: &str) -> Result<Bytes, Problem>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
     let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
     let mut read = 0;
     while let Some(frame) = body.frame().await {

@@ -14,7 +14,8 @@ impl Worker {
         for _ in 0..TURNS {
             #[cfg(feature = "under-test")]
             crate::gates::pass("index-expand", &format!("{};", job.realm.0)).await;
-            let done = own.database.expand(job.realm, &own.plugins);
+            let plugins = own.reader.plugins();
+            let done = own.database.expand(job.realm, plugins.name());
             match bounded(own.limits.database_timeout, "expand", done).await? {
                 Expanded::Changes { woken, more } => {
                     own.hub.want_jobs(Lane::Render, &woken);

@@ -25,9 +25,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::changes::{Hub, Invalidation, Subscriber};
 use crate::database::{Database, Lane};
-use crate::plugins::Plugins;
 use crate::reading::Reader;
-use crate::realm::{BlobHash, RealmId};
+use crate::realm::RealmId;
 use crate::registry::Registry;
 
 use self::updates::Updates;
@@ -72,8 +71,6 @@ pub struct Worker(Arc<Inner>);
 struct Inner {
     /// New with every start.
     id: String,
-    /// Names the installed plugins, in their order.
-    plugins: String,
     database: Database,
     hub: Arc<Hub>,
     registry: Arc<Registry>,
@@ -158,7 +155,6 @@ impl Worker {
             .subscribe(Arc::clone(&wake) as Arc<dyn Subscriber>);
         let worker = Self(Arc::new(Inner {
             id: format!("{:016x}", rand::random::<u64>()),
-            plugins: named(parts.reader.plugins()),
             updates: Updates::new(Arc::clone(&parts.hub)),
             database: parts.database,
             hub: parts.hub,
@@ -184,14 +180,4 @@ impl Worker {
         self.0.tasks.close();
         self.0.tasks.wait().await;
     }
-}
-
-/// The name of a set of plugins: which of them is asked first matters too.
-fn named(plugins: &Plugins) -> String {
-    let digests: Vec<_> = plugins
-        .all()
-        .iter()
-        .map(|plugin| plugin.digest.as_str())
-        .collect();
-    BlobHash::of(digests.join("\n").as_bytes()).short()
 }

@@ -70,7 +70,8 @@ impl Worker {
             // What it has of a deleted realm goes by the index lane.
             return Ok(Turn::Done);
         };
-        let mixed = own.database.mix_plugins(job.realm, &own.plugins);
+        let plugins = own.reader.plugins();
+        let mixed = own.database.mix_plugins(job.realm, plugins.name());
         bounded(limit, "mix_plugins", mixed).await?;
         let hearing = Hearing::of(&own.wake, job.realm);
         let begun = Instant::now();

@@ -49,16 +49,24 @@ impl Worker {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut flushes = tokio::time::interval(EVERY);
         flushes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut begun = false;
+        let mut changes = own.reader.plugin_changes();
+        let (mut freed, mut swept) = (false, false);
         loop {
             tokio::select! {
                 biased;
                 () = own.stop.cancelled() => break,
                 _ = ticks.tick() => {
-                    if !begun {
-                        begun = self.begin().await.inspect_err(said).is_ok();
+                    if !freed {
+                        freed = self.free().await.inspect_err(said).is_ok();
+                    }
+                    if !swept {
+                        swept = self.sweep().await.inspect_err(said).is_ok();
                     }
                     let _ = self.keep().await.inspect_err(said);
+                    let _ = self.claim().await.inspect_err(said);
+                }
+                Ok(()) = changes.changed() => {
+                    swept = self.sweep().await.inspect_err(said).is_ok();
                     let _ = self.claim().await.inspect_err(said);
                 }
                 () = own.wake.worker.notified() => {
@@ -88,17 +96,23 @@ impl Worker {
         }
     }
 
-    /// At the start: what was indexed with other plugins is visited again. A worker that runs already does not do so, or two
-    /// with other plugins would do it for ever.
-    async fn begin(&self) -> Result<(), DatabaseError> {
-        let own = &self.0;
-        if matches!(own.database, Database::Sqlite(_)) {
-            own.database.free_jobs().await?;
+    /// At the start: nobody holds a job of an embedded database.
+    async fn free(&self) -> Result<(), DatabaseError> {
+        match &self.0.database {
+            Database::Sqlite(_) => self.0.database.free_jobs().await,
+            Database::Postgres(_) => Ok(()),
         }
+    }
+
+    /// At the start, and when its plugins have changed: what was indexed with others is visited again. A worker does not do
+    /// so at other times, or two with other plugins would do it for ever.
+    async fn sweep(&self) -> Result<(), DatabaseError> {
+        let own = &self.0;
         if mutant!("other-plugins-not-visited") {
             return Ok(());
         }
-        let others = own.database.visited_with_others(&own.plugins).await?;
+        let plugins = own.reader.plugins();
+        let others = own.database.visited_with_others(plugins.name()).await?;
         if !others.is_empty() {
             info!(
                 realms = others.len(),
@@ -106,7 +120,7 @@ impl Worker {
             );
         }
         for realm in others {
-            if own.database.visit_with(realm, &own.plugins).await? {
+            if own.database.visit_with(realm, plugins.name()).await? {
                 own.hub.want_jobs(Lane::Render, &[realm]);
             }
         }
@@ -185,7 +199,10 @@ impl Worker {
                 continue;
             }
             let (id, lease) = (&own.id, own.limits.lease);
-            let claimed = own.database.claim_jobs(id, lane, room, lease, &own.plugins);
+            let plugins = own.reader.plugins();
+            let claimed = own
+                .database
+                .claim_jobs(id, lane, room, lease, plugins.name());
             let claimed = bounded(own.limits.database_timeout, "claim_jobs", claimed).await?;
             for job in claimed {
                 let token = CancellationToken::new();

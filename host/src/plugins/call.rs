@@ -370,8 +370,9 @@ fn failed(subject: Subject, error: &wasmtime::Error, remains: &Remains) -> CallE
     }
 }
 
-/// For calls that have no business reading.
-struct NoFiles;
+/// For calls that have no business reading: everything is outside.
+#[derive(Clone, Copy, Debug)]
+pub struct NoFiles;
 
 impl Files for NoFiles {
     fn read(

@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
+use super::call::Work;
+use super::installed::Plugin;
 use super::token::{CallToken, Ended};
 use crate::cache::{Flight, Stamp};
 use crate::changes::{Invalidation, Subscriber};
@@ -86,6 +88,10 @@ pub struct InFlight {
     pub id: u64,
     /// `name@version`.
     pub plugin: String,
+    /// The plugin's digest.
+    pub digest: String,
+    /// What it is for.
+    pub work: Work,
     /// The realm that asks, and its URL.
     pub realm: (RealmId, String),
     /// The file that it is about.
@@ -168,6 +174,18 @@ impl InFlight {
         self.reads.lock().clone()
     }
 
+    /// Ends it before its time.
+    fn end(&self, reason: Ended) {
+        // Detached first: whoever comes from here on starts afresh.
+        if !mutant!("flight-not-detached") {
+            self.flight.detach();
+        }
+        if self.token.end(reason) {
+            metrics::counter!("realm_calls_cancelled_total", "plugin" => self.plugin.clone())
+                .increment(1);
+        }
+    }
+
     fn is_met_by(&self, invalidation: &Invalidation<'_>) -> bool {
         self.reads.lock().iter().any(|read| {
             let place = read.realm == invalidation.realm
@@ -209,7 +227,8 @@ impl Calls {
     /// Puts a call on the list, with what is read already.
     pub fn begin(
         &self,
-        plugin: String,
+        plugin: &Plugin,
+        work: Work,
         realm: (RealmId, String),
         path: LocalPath,
         reads: Vec<ReadEntry>,
@@ -218,7 +237,9 @@ impl Calls {
         let id = self.next.fetch_add(1, Ordering::Relaxed) + 1;
         let call = Arc::new(InFlight {
             id,
-            plugin,
+            plugin: plugin.label(),
+            digest: plugin.digest.clone(),
+            work,
             realm,
             path,
             since: Instant::now(),
@@ -245,6 +266,17 @@ impl Calls {
         calls
     }
 
+    /// A plugin is out of force: ends its calls, and those that may have loaded a module which it has made. The set that it
+    /// was in says so already, so that whoever puts a call on the list from here on sees it.
+    pub fn end_of(&self, digest: &str) {
+        for call in self.list() {
+            let loads = matches!(call.work, Work::Render | Work::Define);
+            if call.digest == digest || loads {
+                call.end(Ended::Removed);
+            }
+        }
+    }
+
     /// Ends every call, and every one that is begun from here on: the host is stopping.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
@@ -267,13 +299,7 @@ impl Subscriber for Calls {
                 None if call.flight.spared.load(Ordering::SeqCst) => continue,
                 None => Ended::Notice,
             };
-            // Detached first: whoever comes from here on starts afresh.
-            if !mutant!("flight-not-detached") {
-                call.flight.detach();
-            }
-            if call.token.end(reason) {
-                metrics::counter!("realm_calls_cancelled_total").increment(1);
-            }
+            call.end(reason);
         }
     }
 }

@@ -13,23 +13,25 @@ mod error;
 mod imports;
 mod installed;
 mod limits;
+mod live;
 mod output;
 mod pipeline;
 mod token;
 mod wasi;
 
 pub use self::admission::{Admission, Permit, QueueFull};
-pub use self::call::{Call, Work};
+pub use self::call::{Call, NoFiles, Work};
 pub use self::calls::{CallState, Calls, Elsewhere, Found, InFlight, Landed, ReadEntry, ReadKind};
 pub use self::engine::{EngineOptions, PluginEngine};
 pub use self::error::{CallError, Frame, Kind};
 pub use self::imports::{Contents, Files, LoadFailure, LoadedModule, ReadFailure, ReadTrouble};
 pub use self::installed::{InstallError, Plugin, Rule};
+pub use self::live::LivePlugins;
 pub use self::output::{
     Asset, Definition, Diagnostic, FORMATS, Outcome, Output, Position, Rendering, Rendition,
     Severity,
 };
-pub use self::pipeline::{BROWSER_FORMATS, Plugins, Stage, StageChoice, UnknownPlugin};
+pub use self::pipeline::{BROWSER_FORMATS, Picks, Plugins, Stage, StageChoice, UnknownPlugin};
 pub use self::token::{CallToken, Ended};
 
 /// The version of the plugin contract; part of every derivation's key.

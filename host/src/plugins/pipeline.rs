@@ -1,7 +1,9 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::installed::{Plugin, Rule};
-use crate::realm::{LocalPath, PluginChoice, RealmSettings};
+use crate::realm::{BlobHash, LocalPath, PluginChoice, RealmSettings};
 
 /// What a browser reads: a pipeline that has come to one of these is at its end.
 pub const BROWSER_FORMATS: [&str; 5] = [".js", ".mjs", ".css", ".html", ".json"];
@@ -36,21 +38,72 @@ pub struct UnknownPlugin {
     pub plugin: String,
 }
 
-/// The installed plugins, in the order in which they are asked.
-#[derive(Clone, Debug, Default)]
-pub struct Plugins(Vec<Arc<Plugin>>);
+/// A set of plugins, in the order in which they are asked.
+#[derive(Debug)]
+pub struct Plugins {
+    all: Vec<Arc<Plugin>>,
+    picks: Picks,
+    name: Arc<str>,
+    lack_one: AtomicBool,
+}
+
+/// The operator's picks: the name of the plugin that is asked first, by extension.
+pub type Picks = BTreeMap<String, String>;
 
 impl Plugins {
-    /// In this order: the earlier one takes an extension that two take.
+    /// In this order: the earlier one takes an extension that two take, unless the operator has picked another.
     #[must_use]
-    pub fn new(plugins: Vec<Arc<Plugin>>) -> Self {
-        Self(plugins)
+    pub fn new(all: Vec<Arc<Plugin>>, picks: Picks) -> Self {
+        let mut name = blake3::Hasher::new_derive_key("realm plugin set 2");
+        name.update(super::WIT_VERSION.as_bytes());
+        for plugin in &all {
+            name.update(plugin.digest.as_bytes());
+        }
+        for (extension, plugin) in &picks {
+            name.update(format!("\n{extension} {plugin}").as_bytes());
+        }
+        let name = BlobHash::from(*name.finalize().as_bytes()).short();
+        Self {
+            all,
+            picks,
+            name: name.into(),
+            lack_one: AtomicBool::default(),
+        }
     }
 
     /// All of them.
     #[must_use]
     pub fn all(&self) -> &[Arc<Plugin>] {
-        &self.0
+        &self.all
+    }
+
+    /// Names the set: two of one name make the same of everything.
+    #[must_use]
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Whether one of them has been taken out of force since: what is begun with them comes to nothing.
+    #[must_use]
+    pub fn lack_one(&self) -> bool {
+        self.lack_one.load(Ordering::SeqCst)
+    }
+
+    /// These are out of force from now on.
+    pub(super) fn lose(&self, digests: &[String]) {
+        if self
+            .all
+            .iter()
+            .any(|plugin| digests.contains(&plugin.digest))
+        {
+            self.lack_one.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// The operator's picks.
+    #[must_use]
+    pub fn picks(&self) -> &Picks {
+        &self.picks
     }
 
     /// Who takes a file, by its own name at the first stage, as `.ext` (what the stage before gave) later.
@@ -63,7 +116,7 @@ impl Plugins {
         settings: &RealmSettings,
     ) -> Result<StageChoice, UnknownPlugin> {
         let rules = self
-            .0
+            .all
             .iter()
             .flat_map(|plugin| plugin.rules.iter().map(move |rule| (plugin, rule)));
         let fitting: Vec<_> = rules
@@ -87,6 +140,9 @@ impl Plugins {
                 });
             }
         }
+        if let Some(picked) = self.picks.get(&takes) {
+            takers.sort_by_key(|(plugin, _)| plugin.name != *picked);
+        }
         let options = choice.map_or_else(|| "{}".to_owned(), |choice| choice.options());
         let stage = |(plugin, rule): (&Arc<Plugin>, &Rule)| Stage {
             plugin: Arc::clone(plugin),
@@ -101,7 +157,7 @@ impl Plugins {
     #[must_use]
     pub fn renderers(&self, name: &str, settings: &RealmSettings) -> StageChoice {
         let fitting: Vec<_> = self
-            .0
+            .all
             .iter()
             .flat_map(|plugin| plugin.renders.iter().map(move |takes| (plugin, takes)))
             .filter(|(_, takes)| name.ends_with(takes.as_str()))
@@ -118,19 +174,22 @@ impl Plugins {
         // What an extension is transpiled by need not be what renders it.
         let chosen = |plugin: &Plugin| wanted.is_some_and(|wanted| is_named(plugin, wanted));
         let any = fitting.iter().any(|(plugin, _)| chosen(plugin));
-        let stages = fitting
+        let mut renderers: Vec<_> = fitting
             .iter()
             .filter(|(plugin, of)| *of == takes && (!any || chosen(plugin)))
-            .map(|(plugin, _)| {
-                Stage::of_document(plugin, takes, choice.map(PluginChoice::options))
-            });
-        StageChoice(stages.collect())
+            .map(|(plugin, _)| *plugin)
+            .collect();
+        if let Some(picked) = self.picks.get(takes) {
+            renderers.sort_by_key(|plugin| plugin.name != *picked);
+        }
+        let stage = |plugin| Stage::of_document(plugin, takes, choice.map(PluginChoice::options));
+        StageChoice(renderers.into_iter().map(stage).collect())
     }
 
     /// Who may be asked what a module defines.
     #[must_use]
     pub fn definers(&self) -> StageChoice {
-        let prerenderers = self.0.iter().filter(|plugin| !plugin.renders.is_empty());
+        let prerenderers = self.all.iter().filter(|plugin| !plugin.renders.is_empty());
         StageChoice(
             prerenderers
                 .map(|plugin| Stage::of_document(plugin, "", None))
@@ -141,14 +200,14 @@ impl Plugins {
     /// Whether some plugin renders a document of this name.
     #[must_use]
     pub fn renders(&self, path: &LocalPath) -> bool {
-        let mut renders = self.0.iter().flat_map(|plugin| &plugin.renders);
+        let mut renders = self.all.iter().flat_map(|plugin| &plugin.renders);
         renders.any(|takes| path.name().ends_with(takes.as_str()))
     }
 
     /// Whether some plugin takes a file of this name.
     #[must_use]
     pub fn takes(&self, path: &LocalPath) -> bool {
-        self.0
+        self.all
             .iter()
             .flat_map(|plugin| &plugin.rules)
             .any(|rule| path.name().ends_with(&rule.takes))

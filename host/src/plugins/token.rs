@@ -11,6 +11,9 @@ pub enum Ended {
     /// Somebody sent a payload that meets its read set.
     #[error("an invalidation was sent for something that it had read")]
     Notice,
+    /// Its plugin, or one whose modules it may have loaded, was removed.
+    #[error("a plugin that it needs was removed")]
+    Removed,
     /// Nobody waits for it any more.
     #[error("nobody waits for it any more")]
     Abandoned,

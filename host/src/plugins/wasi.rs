@@ -23,6 +23,15 @@ use super::capture::{Capture, Stream};
 /// Every guest's idea of now: 2020-01-01, midnight, UTC.
 const NOW: Duration = Duration::from_secs(1_577_836_800);
 const SEED: u64 = 0x0072_6561_6c6d;
+/// What randomness begins with: the same for every call.
+fn seed() -> u64 {
+    if mutant!("randomness-is-random") {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        return now.map_or(SEED, |now| now.as_nanos() as u64);
+    }
+    SEED
+}
+
 /// Most bytes of randomness that one request may ask for.
 const MAX_RANDOM: u64 = 1 << 20;
 
@@ -55,9 +64,9 @@ pub(super) fn context(capture: &Arc<Capture>) -> WasiCtx {
         .stderr(Captured(Arc::clone(capture), Stream::Error))
         .wall_clock(FixedClock)
         .monotonic_clock(FixedClock)
-        .secure_random(StdRng::seed_from_u64(SEED))
-        .insecure_random(StdRng::seed_from_u64(SEED))
-        .insecure_random_seed(u128::from(SEED))
+        .secure_random(StdRng::seed_from_u64(seed()))
+        .insecure_random(StdRng::seed_from_u64(seed()))
+        .insecure_random_seed(u128::from(seed()))
         .max_random_size(MAX_RANDOM)
         .build()
 }

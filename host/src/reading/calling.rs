@@ -24,10 +24,15 @@ impl<'a> Run<'a> {
         set: &StoredSet,
     ) -> Result<Arc<Outcome>, Interruption> {
         let reader = self.reader;
+        #[cfg(feature = "under-test")]
+        crate::gates::pass("begin-call", self.file.path.as_str()).await;
         let (call, landed, known) = self.begin(stage);
         self.calls.push(landed);
         // On the list now: a change from here on ends it, and one from before shows in the floors.
         if self.stamp.is_overtaken() && !mutant!("begun-on-old-bytes") {
+            return Err(Interruption::Change);
+        }
+        if self.plugins.lack_one() && !mutant!("removed-plugin-called") {
             return Err(Interruption::Change);
         }
         let _permit = if self.work.is_nested() && !mutant!("nested-call-waits-for-admission") {
@@ -66,6 +71,7 @@ impl<'a> Run<'a> {
             settings: Arc::clone(&self.resolved.resolution.settings),
             call: Arc::clone(&call),
             work: self.work,
+            plugins: Arc::clone(self.plugins),
             since: self.since,
         };
         let request = Call {
@@ -128,6 +134,7 @@ impl<'a> Run<'a> {
             Some(
                 ended @ (Ended::Change
                 | Ended::Notice
+                | Ended::Removed
                 | Ended::Abandoned
                 | Ended::Stopping
                 | Ended::Trouble(_)),
@@ -151,7 +158,8 @@ impl<'a> Run<'a> {
     fn begin(&self, stage: &Stage) -> (Arc<InFlight>, Landed<'a>, usize) {
         let realm = (self.realm.id, self.realm.url.to_string());
         let (call, landed) = self.reader.0.calls.begin(
-            stage.plugin.label(),
+            &stage.plugin,
+            self.work,
             realm,
             self.file.path.clone(),
             self.reads.clone(),
@@ -172,7 +180,7 @@ impl<'a> Run<'a> {
 
 fn interrupted(ended: Ended) -> Interruption {
     match ended {
-        Ended::Change => Interruption::Change,
+        Ended::Change | Ended::Removed => Interruption::Change,
         Ended::Notice => Interruption::Notice,
         Ended::Trouble(why) => {
             Interruption::Failed(crate::database::DatabaseError::Unavailable(why).into())

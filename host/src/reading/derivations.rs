@@ -189,7 +189,10 @@ impl Run<'_> {
             at: BootTime::now(),
             since: self.since,
         };
-        let loaded = self.reader.load_module(realm, path, asked).await?;
+        let loaded = self
+            .reader
+            .load_module(realm, path, self.plugins, asked)
+            .await?;
         if !is_same(&loaded.found, read) || *loaded.tag != *tag {
             return Ok(None);
         }

@@ -9,8 +9,8 @@ use super::{Interruption, Origin, Prepared, Reader};
 use crate::cache::{Flight, Stamp};
 use crate::database::FileRow;
 use crate::plugins::{
-    Asset, Diagnostic, Elsewhere, Found, Kind, Landed, Outcome, Output, ReadEntry, ReadKind, Stage,
-    Work,
+    Asset, Diagnostic, Elsewhere, Found, Kind, Landed, Outcome, Output, Plugins, ReadEntry,
+    ReadKind, Stage, Work,
 };
 use crate::realm::{BlobHash, Generation, LocalPath, RealmId, SETTINGS_FILE};
 use crate::registry::Mounted;
@@ -24,6 +24,8 @@ pub(crate) struct DeriveKey {
     pub(crate) settings: Option<BlobHash>,
     pub(crate) periods: [[u64; 5]; 2],
     pub(crate) work: Work,
+    /// Names the plugins.
+    pub(crate) plugins: Arc<str>,
 }
 
 /// What a file's pipeline came to.
@@ -111,6 +113,7 @@ impl<T> Clone for Derived<T> {
 pub(super) struct Run<'a> {
     pub(super) reader: &'a Reader,
     pub(super) work: Work,
+    pub(super) plugins: &'a Arc<Plugins>,
     pub(super) realm: &'a Arc<Mounted>,
     pub(super) file: &'a FileRow,
     pub(super) resolved: &'a Resolved,
@@ -151,6 +154,8 @@ pub(super) struct Wanted {
     pub(super) file: FileRow,
     pub(super) resolved: Arc<Resolved>,
     pub(super) work: Work,
+    /// The plugins of the moment at which it was wanted.
+    pub(super) plugins: Arc<Plugins>,
     /// Since when somebody waits for it.
     pub(super) since: Instant,
 }
@@ -174,6 +179,11 @@ impl Wanted {
                 marks.map(|mark| mark.period())
             },
             work: self.work,
+            plugins: if mutant!("flight-of-other-plugins-joined") {
+                Arc::default()
+            } else {
+                Arc::clone(self.plugins.name())
+            },
         }
     }
 }
@@ -188,11 +198,10 @@ impl Reader {
         let mut run = Run::new(&self, &wanted, &flight);
         let made = run.stages().await?;
         let derived = run.finish(made).await?;
-        let (file, settings) = (&wanted.file, wanted.resolved.resolution.settings_hash);
         #[cfg(feature = "under-test")]
-        crate::gates::pass("store", file.path.as_str()).await;
+        crate::gates::pass("store", wanted.file.path.as_str()).await;
         if derived.elsewhere.is_empty() && !run.untold || mutant!("untellable-outcome-kept") {
-            self.keep_module(&wanted.realm, wanted.work, file, settings, &derived);
+            self.keep_module(&wanted, &derived);
         }
         derived.unless_overtaken()
     }
@@ -219,6 +228,7 @@ impl<'a> Run<'a> {
         Self {
             reader,
             work: wanted.work,
+            plugins: &wanted.plugins,
             realm,
             file,
             resolved,
@@ -295,7 +305,7 @@ impl<'a> Run<'a> {
         let mut made = Made::AsIs;
         let mut stages = 0;
         loop {
-            let choice = match self.reader.0.plugins.takers(&treated_as, &settings) {
+            let choice = match self.plugins.takers(&treated_as, &settings) {
                 Ok(choice) => choice,
                 Err(unknown) => return Ok(Made::Failed(misconfigured(&unknown.to_string()))),
             };

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -10,8 +10,8 @@ use super::calling::broken;
 use super::{Asked, Made, ReadError, Reader};
 use crate::changes::BootTime;
 use crate::plugins::{
-    Contents, Diagnostic, Elsewhere, Files, InFlight, LoadFailure, LoadedModule, ReadEntry,
-    ReadFailure, ReadKind, ReadTrouble, Work,
+    Contents, Diagnostic, Elsewhere, Files, InFlight, LoadFailure, LoadedModule, Plugins,
+    ReadEntry, ReadFailure, ReadKind, ReadTrouble, Work,
 };
 use crate::realm::{LocalPath, RealmSettings, media_type};
 use crate::registry::Mounted;
@@ -33,10 +33,14 @@ pub(crate) struct CallFiles {
     pub(crate) settings: Arc<RealmSettings>,
     pub(crate) call: Arc<InFlight>,
     pub(crate) work: Work,
+    /// By which modules are made.
+    pub(crate) plugins: Arc<Plugins>,
     /// Since when somebody waits for the call.
     pub(crate) since: Instant,
 }
 
+/// How long it may take until all calls that a removed plugin is needed for have been told so.
+const REMOVING: Duration = Duration::from_secs(5);
 /// How often a file that changes while it is read is read again before the call is given up.
 const TRIES: usize = 10;
 
@@ -232,14 +236,24 @@ impl CallFiles {
             since: self.since,
         };
         for _ in 0..TRIES {
-            let loaded = match self.reader.load_module(realm, &path, asked).await {
+            let loaded = match self
+                .reader
+                .load_module(realm, &path, &self.plugins, asked)
+                .await
+            {
                 Ok(loaded) => loaded,
                 // A bug of a transpiler is shown to whoever needs its output, and forgotten.
                 Err(ReadError::Call(error)) => {
                     self.call.untold.store(true, Ordering::SeqCst);
                     return Ok(Err(LoadFailure::Invalid(vec![broken(&error)])));
                 }
-                Err(error) => return Err(trouble(error)),
+                Err(error) => {
+                    if matches!(error, ReadError::Removed) {
+                        // This call is about to be ended for the same reason, and starts anew.
+                        let _ = tokio::time::timeout(REMOVING, self.call.token.wait()).await;
+                    }
+                    return Err(trouble(error));
+                }
             };
             let stamp = loaded.found.stamp.clone();
             self.call

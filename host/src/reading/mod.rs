@@ -24,13 +24,13 @@ use std::time::{Duration, Instant};
 
 use hyper::HeaderMap;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
 use crate::cache::{ByteCache, Flights};
 use crate::changes::{BootTime, Hub};
 use crate::database::{Database, DatabaseError, bounded};
-use crate::plugins::{CallError, Calls, PluginEngine, Plugins, QueueFull};
+use crate::plugins::{CallError, Calls, LivePlugins, PluginEngine, Plugins, QueueFull};
 use crate::realm::{BlobHash, Generation, LocalPath, RealmUrl};
 use crate::registry::{Mounted, Registry};
 
@@ -87,7 +87,7 @@ struct Inner {
     hub: Arc<Hub>,
     registry: Arc<Registry>,
     engine: Arc<PluginEngine>,
-    plugins: Plugins,
+    plugins: Arc<LivePlugins>,
     calls: Arc<Calls>,
     limits: ReadLimits,
     access: ByteCache<Arc<str>, Arc<Held>>,
@@ -206,6 +206,9 @@ pub enum ReadError {
     /// A plugin failed.
     #[error(transparent)]
     Call(Arc<CallError>),
+    /// A plugin that was to make what was read was removed meanwhile.
+    #[error("a plugin that it needs was removed while it was being made")]
+    Removed,
     /// The host is stopping.
     #[error("the host is stopping")]
     Stopping,
@@ -227,7 +230,11 @@ pub(crate) enum Interruption {
 
 impl From<ReadError> for Interruption {
     fn from(error: ReadError) -> Self {
-        Self::Failed(error)
+        match error {
+            // There are others by now.
+            ReadError::Removed => Self::Change,
+            error => Self::Failed(error),
+        }
     }
 }
 
@@ -249,7 +256,7 @@ pub struct Parts {
     /// What runs plugins.
     pub engine: Arc<PluginEngine>,
     /// Which plugins.
-    pub plugins: Plugins,
+    pub plugins: Arc<LivePlugins>,
     /// The calls in flight.
     pub calls: Arc<Calls>,
     /// Bounds.
@@ -304,10 +311,16 @@ impl Reader {
         self.0.registry.get(url)
     }
 
-    /// The installed plugins.
+    /// The plugins in force now.
     #[must_use]
-    pub fn plugins(&self) -> &Plugins {
-        &self.0.plugins
+    pub fn plugins(&self) -> Arc<Plugins> {
+        self.0.plugins.current()
+    }
+
+    /// Hears of each change of the plugins in force.
+    #[must_use]
+    pub fn plugin_changes(&self) -> watch::Receiver<()> {
+        self.0.plugins.changes()
     }
 
     /// The calls in flight.

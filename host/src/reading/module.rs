@@ -9,7 +9,7 @@ use super::{Asked, Failure, Interruption, Made, Origin, Prepared, Read, ReadErro
 use crate::cache::{ByteCache, Weigh};
 use crate::changes::Freshness;
 use crate::database::FileRow;
-use crate::plugins::{Elsewhere, Found, ReadEntry, Work};
+use crate::plugins::{Elsewhere, Found, Plugins, ReadEntry, Work};
 use crate::realm::{BlobHash, Generation, LocalPath, RealmSettings};
 use crate::registry::Mounted;
 
@@ -61,6 +61,8 @@ pub(crate) struct ModuleEntry {
     derived: Derived,
     input: BlobHash,
     settings: Option<BlobHash>,
+    /// Names the plugins that there were.
+    plugins: Arc<str>,
 }
 
 impl Weigh for ModuleEntry {
@@ -113,32 +115,39 @@ impl Reader {
             derived,
             applied,
             origin,
-        } = self.look_at(realm, path, Work::Transpile, asked).await?;
+        } = self
+            .look_at(realm, path, Work::Transpile, None, asked)
+            .await?;
         Ok(match derived {
             Some((file, derived)) => answer(file, &resolved, derived, applied, origin),
             None => as_is(&resolved, applied, origin),
         })
     }
 
-    /// The module that a path means to a prerenderer, and what it is made from.
+    /// The module that a path means to a prerenderer, by the plugins that there were when that was wanted, and what it is
+    /// made from.
     pub(super) fn load_module<'a>(
         &'a self,
         realm: &'a Arc<Mounted>,
         path: &'a LocalPath,
+        plugins: &'a Arc<Plugins>,
         asked: Asked,
     ) -> BoxFuture<'a, Result<Loaded, ReadError>> {
         // Boxed: what was read for one derivation may be another.
-        Box::pin(self.load_module_now(realm, path, asked))
+        Box::pin(self.load_module_now(realm, path, plugins, asked))
     }
 
     async fn load_module_now(
         &self,
         realm: &Arc<Mounted>,
         path: &LocalPath,
+        plugins: &Arc<Plugins>,
         asked: Asked,
     ) -> Result<Loaded, ReadError> {
         let work = Work::TranspileForPrerender;
-        let looked = self.look_at(realm, path, work, asked).await?;
+        let looked = self
+            .look_at(realm, path, work, Some(plugins), asked)
+            .await?;
         let mut found = looked.resolved.found();
         let Some((file, derived)) = looked.derived else {
             let file = looked.resolved.resolution.file.clone();
@@ -166,12 +175,13 @@ impl Reader {
         })
     }
 
-    /// Looks at a path, and at what its file is made to.
+    /// Looks at a path, and at what its file is made to: by these plugins, or by those of now.
     async fn look_at(
         &self,
         realm: &Arc<Mounted>,
         path: &LocalPath,
         work: Work,
+        plugins: Option<&Arc<Plugins>>,
         asked: Asked,
     ) -> Result<Looked, ReadError> {
         // Sampled before anything is looked up: what is answered is no older than this.
@@ -185,7 +195,9 @@ impl Reader {
                 applied
             };
             let file = resolved.resolution.file.clone();
-            let Some(file) = file.filter(|file| self.0.plugins.takes(&file.path)) else {
+            let lacking = || plugins.is_some_and(|plugins| plugins.lack_one());
+            let plugins = plugins.map_or_else(|| self.plugins(), Arc::clone);
+            let Some(file) = file.filter(|file| plugins.takes(&file.path)) else {
                 return Ok(Looked {
                     resolved,
                     derived: None,
@@ -194,7 +206,8 @@ impl Reader {
                 });
             };
             let settings_hash = resolved.resolution.settings_hash;
-            if let Some(derived) = self.known_module(realm, work, &file, settings_hash, asked) {
+            let known = self.known_module(realm, work, &file, settings_hash, &plugins, asked);
+            if let Some(derived) = known {
                 if self.agree(realm, &resolved, &derived, applied).await? {
                     return Ok(Looked {
                         resolved,
@@ -214,6 +227,7 @@ impl Reader {
                 file: file.clone(),
                 resolved: Arc::clone(&resolved),
                 work,
+                plugins,
                 since: asked.since,
             };
             let own = self.clone();
@@ -237,6 +251,8 @@ impl Reader {
                     }
                     restarts += 1;
                 }
+                // With the same plugins it would come to the same: whoever has them starts anew.
+                Err(Interruption::Change) if lacking() => return Err(ReadError::Removed),
                 Ok(_) | Err(Interruption::Change) => restarts += 1,
                 Err(Interruption::Notice) if mutant!("payload-spends-a-restart") => restarts += 1,
                 Err(Interruption::Notice) => spared = !mutant!("payload-cancels-again"),
@@ -281,6 +297,7 @@ impl Reader {
         work: Work,
         file: &FileRow,
         settings: Option<BlobHash>,
+        plugins: &Plugins,
         asked: Asked,
     ) -> Option<Derived> {
         let entry = self.modules(work).get(realm.id, &file.path)?;
@@ -290,6 +307,7 @@ impl Reader {
             |other: &Arc<Mounted>| other.tracker.freshness(asked.at, lease) == Freshness::Leased;
         let fits = entry.input == file.blob
             && entry.settings == settings
+            && (entry.plugins == *plugins.name() || mutant!("output-of-other-plugins-kept"))
             && derived.stamp.is_of(&realm.floors)
             && derived.stamp.is_current()
             && (mutant!("foreign-lease-not-judged") || derived.foreign.iter().all(leased))
@@ -302,21 +320,16 @@ impl Reader {
         })
     }
 
-    pub(crate) fn keep_module(
-        &self,
-        realm: &Mounted,
-        work: Work,
-        file: &FileRow,
-        settings: Option<BlobHash>,
-        derived: &Derived,
-    ) {
+    pub(super) fn keep_module(&self, wanted: &Wanted, derived: &Derived) {
+        let file = &wanted.file;
         let entry = ModuleEntry {
             derived: derived.clone(),
             input: file.blob,
-            settings,
+            settings: wanted.resolved.resolution.settings_hash,
+            plugins: Arc::clone(wanted.plugins.name()),
         };
-        self.modules(work)
-            .insert(realm.id, file.path.clone(), entry);
+        self.modules(wanted.work)
+            .insert(wanted.realm.id, file.path.clone(), entry);
     }
 }
 

@@ -12,7 +12,7 @@ use super::resolve::Resolved;
 use super::{Asked, Failure, Interruption, Origin, ReadError, Reader};
 use crate::cache::Flight;
 use crate::database::FileRow;
-use crate::plugins::{Definition, Outcome, Rendering, Rendition, Work};
+use crate::plugins::{Definition, Outcome, Plugins, Rendering, Rendition, Work};
 use crate::realm::{Generation, LocalPath, RealmId};
 use crate::registry::Mounted;
 
@@ -27,6 +27,8 @@ pub struct Examined<T> {
     pub tag: String,
     /// The digest of the plugin that was last asked.
     pub plugin: Option<String>,
+    /// Names the plugins of the moment at which it was wanted.
+    pub plugins: Arc<str>,
     /// Everything that was read: the document, `realm.json`, every module, file and probe, absent ones included.
     pub reads: Vec<ReadOf>,
     /// The registry's generation before anything was read, where that says which realm a URL lies in.
@@ -69,7 +71,7 @@ impl Reader {
     /// Whether some prerenderer takes a file of this name.
     #[must_use]
     pub fn renders(&self, path: &LocalPath) -> bool {
-        self.0.plugins.renders(path)
+        self.plugins().renders(path)
     }
 
     /// Which file each of these paths means; none: there is none.
@@ -127,6 +129,7 @@ impl Reader {
             file: examined.file,
             tag: examined.tag,
             plugin: examined.plugin,
+            plugins: examined.plugins,
             reads: examined.reads,
             registry: examined.registry,
             called: examined.called,
@@ -142,23 +145,26 @@ impl Reader {
     ) -> Result<Rendered, ReadError> {
         let (mut restarts, mut spared) = (0, false);
         loop {
+            let plugins = self.plugins();
             let (resolved, _) = self.resolve(realm, path).await?;
             let resolution = &resolved.resolution;
             let file = resolution.file.clone().filter(|file| file.path == *path);
             let Some(file) = file else {
                 let read_at = resolution.read_at;
-                return Ok(untouched(realm, path, None, read_at, "absent".to_owned()));
+                let tag = "absent".to_owned();
+                return Ok(untouched(realm, path, None, &plugins, read_at, tag));
             };
-            if work == Work::Render && !self.renders(path) {
+            if work == Work::Render && !plugins.renders(path) {
                 let tag = format!("plain {}", file.blob.short());
                 let read_at = resolution.read_at;
-                return Ok(untouched(realm, path, Some(file), read_at, tag));
+                return Ok(untouched(realm, path, Some(file), &plugins, read_at, tag));
             }
             let wanted = Wanted {
                 realm: Arc::clone(realm),
                 file: file.clone(),
                 resolved: Arc::clone(&resolved),
                 work,
+                plugins: Arc::clone(&plugins),
                 since: asked.since,
             };
             let own = self.clone();
@@ -170,7 +176,7 @@ impl Reader {
                 waiter.spare();
             }
             match waiter.result().await.ok_or(ReadError::Broken)? {
-                Ok(derived) => return Ok(self.examined(realm, file, &derived)),
+                Ok(derived) => return Ok(self.examined(realm, file, plugins.name(), &derived)),
                 Err(Interruption::Change) => restarts += 1,
                 Err(Interruption::Notice) => spared = true,
                 Err(Interruption::Failed(error)) => return Err(error),
@@ -198,6 +204,7 @@ impl Reader {
         &self,
         realm: &Arc<Mounted>,
         file: FileRow,
+        plugins: &Arc<str>,
         derived: &Derived<DocumentOutcome>,
     ) -> Rendered {
         let registry = &self.0.registry;
@@ -238,6 +245,7 @@ impl Reader {
             outcome: in_place(&derived.made, realm.url.as_str()),
             tag: derived.tag.to_string(),
             plugin: derived.plugin.clone(),
+            plugins: Arc::clone(plugins),
             reads,
             registry: beyond.then_some(derived.registry),
             called: derived.origin == Origin::Miss,
@@ -249,10 +257,9 @@ impl Run<'_> {
     /// What the first plugin that does not decline makes of the document.
     async fn document(&mut self) -> Result<DocumentOutcome, Interruption> {
         let settings = Arc::clone(&self.resolved.resolution.settings);
-        let plugins = &self.reader.0.plugins;
         let choice = match self.work {
-            Work::Define => plugins.definers(),
-            _ => plugins.renderers(self.file.path.name(), &settings),
+            Work::Define => self.plugins.definers(),
+            _ => self.plugins.renderers(self.file.path.name(), &settings),
         };
         let input = Input {
             hash: self.file.blob,
@@ -292,6 +299,7 @@ fn untouched(
     realm: &Mounted,
     path: &LocalPath,
     file: Option<FileRow>,
+    plugins: &Plugins,
     read_at: Generation,
     tag: String,
 ) -> Rendered {
@@ -300,6 +308,7 @@ fn untouched(
         outcome: DocumentOutcome::Plain,
         tag,
         plugin: None,
+        plugins: Arc::clone(plugins.name()),
         reads: vec![ReadOf {
             url: realm.url.join(path),
             place: Some((realm.id, path.clone())),

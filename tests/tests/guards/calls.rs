@@ -7,9 +7,11 @@ use crate::{alone, answered, ask, clear};
 /// How many calls the host has ended early.
 async fn cancelled(host: &Host) -> f64 {
     let metrics = host.admin("/_metrics").await.text();
-    let mut lines = metrics.lines();
-    let line = lines.find_map(|line| line.strip_prefix("realm_calls_cancelled_total "));
-    line.and_then(|count| count.parse().ok()).unwrap_or(0.0)
+    let lines = metrics.lines();
+    let counts = lines.filter(|line| line.starts_with("realm_calls_cancelled_total{"));
+    counts
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .sum()
 }
 
 #[tokio::test]

@@ -1,3 +1,4 @@
+mod plugins;
 mod realms;
 
 use std::collections::BTreeMap;
@@ -11,7 +12,8 @@ use serde_json::{Value, json};
 pub(super) use self::realms::Listing;
 use super::Context;
 use super::token::Bearer;
-use crate::host::{Core, DataFolder};
+use crate::config::Config;
+use crate::host::{Address, Core, DataFolder};
 use crate::lifecycle::{Actor, Change, Condition, WriteSet};
 use crate::realm::{BlobHash, LocalPath, RealmUrl};
 
@@ -29,6 +31,7 @@ pub(super) struct Http {
 
 pub(super) struct Direct {
     core: Core,
+    config: Config,
     _folder: DataFolder,
 }
 
@@ -41,6 +44,18 @@ pub(super) type Edit = (LocalPath, Option<Bytes>);
 impl Target {
     /// The host at `--host`, else the one that runs on the data folder, else the database itself.
     pub(super) async fn find(context: &Context) -> anyhow::Result<Self> {
+        Self::at(context, |address| Some(address.url.clone())).await
+    }
+
+    /// The same, by the socket for operators: `--host` is that one's URL.
+    pub(super) async fn for_operators(context: &Context) -> anyhow::Result<Self> {
+        Self::at(context, |address| address.admin.clone()).await
+    }
+
+    async fn at(
+        context: &Context,
+        socket: impl Fn(&Address) -> Option<String>,
+    ) -> anyhow::Result<Self> {
         let config = context.settings.config()?;
         let client = Client::builder().build()?;
         if let Some(host) = &context.host {
@@ -57,9 +72,10 @@ impl Target {
                 .await
                 .is_ok_and(|answer| answer.status().is_success());
             if alive {
+                let none = "the host that runs here has no socket for operators: start it with `--admin-listen`";
                 return Ok(Self::Http(Http {
                     client,
-                    base: address.url,
+                    base: socket(&address).context(none)?,
                     bearer: Bearer::new(&config.auth)?,
                 }));
             }
@@ -67,6 +83,7 @@ impl Target {
         let folder = DataFolder::take(&config)?;
         Ok(Self::Direct(Box::new(Direct {
             core: Core::open(&config, true).await?,
+            config,
             _folder: folder,
         })))
     }

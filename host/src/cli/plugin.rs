@@ -1,0 +1,204 @@
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use super::Context;
+use super::target::Target;
+use crate::catalog::Package;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Install a component on every replica; one of the same name finishes what it has begun
+    Install(InstallArgs),
+    /// List the plugins, in the order in which they are asked
+    List,
+    /// Show what there is to know of a plugin
+    Inspect(PluginArgs),
+    /// Have a plugin asked first for an extension that several take
+    Use(UseArgs),
+    /// Take an installed component away, and end its calls
+    Remove(PluginArgs),
+    /// Have a plugin asked again, or another installed component of its name
+    Enable(PluginArgs),
+    /// Have a plugin asked no more, and end its calls
+    Disable(PluginArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct InstallArgs {
+    /// The component: a file
+    #[arg(value_name = "REF")]
+    file: PathBuf,
+    /// The digest that it must have
+    #[arg(long, value_name = "sha256:…", value_parser = parse_digest)]
+    pin: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct PluginArgs {
+    /// Its name, `name@version`, or its digest
+    plugin: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct UseArgs {
+    /// The extension, as in `.ts`
+    #[arg(value_name = "EXT")]
+    extension: String,
+    /// The plugin; none: whichever came first
+    plugin: Option<String>,
+}
+
+pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<()> {
+    let package = match &command {
+        Command::Install(args) => Some(read(args)?),
+        _ => None,
+    };
+    let target = Target::for_operators(context).await?;
+    match command {
+        Command::Install(_) => {
+            if let Some(package) = package {
+                done(context, &target.install_plugin(package).await?, "installed");
+            }
+        }
+        Command::List => {
+            for plugin in target.plugins().await? {
+                list(context, &plugin);
+            }
+        }
+        Command::Inspect(args) => inspect(context, &target.plugin(&args.plugin).await?),
+        Command::Use(args) => {
+            let plugin = args.plugin.as_deref();
+            target.pick_plugin(&args.extension, plugin).await?;
+            let who = plugin.unwrap_or("whichever came first");
+            if context.json {
+                println!(
+                    "{}",
+                    json!({ "extension": args.extension, "plugin": plugin })
+                );
+            } else {
+                eprintln!("{}: {who} is asked first", args.extension);
+            }
+        }
+        Command::Remove(args) => {
+            let plugin = target.plugin(&args.plugin).await?;
+            target.remove_plugin(text(&plugin, "digest")).await?;
+            done(context, &plugin, "removed");
+        }
+        Command::Enable(args) => {
+            let plugin = target.enable_plugin(&args.plugin, true).await?;
+            done(context, &plugin, "enabled");
+        }
+        Command::Disable(args) => {
+            let plugin = target.enable_plugin(&args.plugin, false).await?;
+            done(context, &plugin, "disabled");
+        }
+    }
+    target.finish().await;
+    Ok(())
+}
+
+fn read(args: &InstallArgs) -> anyhow::Result<Package> {
+    let source = args.file.display().to_string();
+    let component = std::fs::read(&args.file).with_context(|| source.clone())?;
+    Ok(Package {
+        source,
+        component,
+        pin: args.pin.clone(),
+    })
+}
+
+fn parse_digest(text: &str) -> Result<String, String> {
+    let hex = text.strip_prefix("sha256:").unwrap_or_default();
+    if hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err("a digest is `sha256:` and 64 hexadecimal digits, as `realm plugin inspect` and `sha256sum` print them".to_owned())
+}
+
+fn text<'a>(plugin: &'a Value, key: &str) -> &'a str {
+    plugin[key].as_str().unwrap_or_default()
+}
+
+fn label(plugin: &Value) -> String {
+    format!("{}@{}", text(plugin, "name"), text(plugin, "version"))
+}
+
+fn done(context: &Context, plugin: &Value, what: &str) {
+    if context.json {
+        println!("{plugin}");
+    } else {
+        eprintln!("{} ({}): {what}", label(plugin), text(plugin, "digest"));
+    }
+}
+
+/// The extensions that it takes.
+fn takes(plugin: &Value) -> String {
+    let rules = plugin["transpiles"].as_array().into_iter().flatten();
+    let rules = rules.filter_map(|rule| rule["takes"].as_str());
+    let documents = plugin["renders"].as_array().into_iter().flatten();
+    let all: Vec<_> = rules.chain(documents.filter_map(Value::as_str)).collect();
+    all.join(" ")
+}
+
+fn list(context: &Context, plugin: &Value) {
+    if context.json {
+        println!("{plugin}");
+        return;
+    }
+    let digest = text(plugin, "digest").get(..19).unwrap_or_default();
+    let (state, signer) = (text(plugin, "state"), plugin["signer"].as_str());
+    let signed = signer.map_or_else(String::new, |signer| format!("  signed by {signer}"));
+    let mut label = label(plugin);
+    if let Some(problem) = plugin["problem"].as_str() {
+        label = format!("{label}: {problem}");
+    }
+    println!(
+        "{state:<10} {digest}  {label:<24} {}{signed}",
+        takes(plugin)
+    );
+}
+
+fn inspect(context: &Context, plugin: &Value) {
+    if context.json {
+        println!("{plugin}");
+        return;
+    }
+    println!("{}", label(plugin));
+    for key in ["summary", "digest", "state", "problem", "source"] {
+        if let Some(text) = plugin[key].as_str() {
+            println!("  {key:<11} {text}");
+        }
+    }
+    let signer = plugin["signer"].as_str().unwrap_or("nobody");
+    println!("  {:<11} {signer}", "signed by");
+    for rule in plugin["transpiles"].as_array().into_iter().flatten() {
+        let (takes, gives) = (text(rule, "takes"), text(rule, "gives"));
+        let media_type = text(rule, "mediaType");
+        println!("  {:<11} {takes} to {gives} ({media_type})", "transpiles");
+    }
+    for takes in plugin["renders"].as_array().into_iter().flatten() {
+        println!("  {:<11} {}", "renders", takes.as_str().unwrap_or_default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_digest;
+
+    #[test]
+    fn digests_are_checked() {
+        let digest = format!("sha256:{}", "aB".repeat(32));
+        assert_eq!(parse_digest(&digest), Ok(digest.to_ascii_lowercase()));
+        for text in [
+            "",
+            "sha256:",
+            "sha256:12",
+            &"a".repeat(64),
+            &digest.replace("aB", "x"),
+        ] {
+            assert!(parse_digest(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! A transpiler that is what a slot in its component says, so that tests can make plugins of any name, version and rule, and
+//! as many editions of each as they like, without a compiler. `realm_tests::Edition` writes the slot.
+
+use std::hash::{BuildHasher, RandomState};
+use std::hint::black_box;
+
+use realm_guest_sdk::{
+    Description, Failure, Files, Output, Request, Rule, Transpiler, export_transpiler,
+};
+use serde_json::Value;
+
+/// `edition:` and JSON, filled up with blanks.
+static SLOT: &[u8; 264] = b"edition:{}                                                                                                                                                                                                                                                              ";
+
+/// The plugin.
+#[derive(Debug)]
+pub struct Edition;
+
+fn slot() -> Value {
+    serde_json::from_slice(&black_box(SLOT)[8..]).unwrap_or_default()
+}
+
+fn text(slot: &Value, key: &str) -> String {
+    slot[key].as_str().unwrap_or_default().to_owned()
+}
+
+impl Transpiler for Edition {
+    fn describe() -> Description {
+        let slot = slot();
+        let rule = Rule::new(
+            text(&slot, "takes"),
+            text(&slot, "gives"),
+            "text/javascript",
+        );
+        Description::new(
+            text(&slot, "name"),
+            text(&slot, "version"),
+            "What a test makes of it",
+        )
+        .transpiles([rule])
+    }
+
+    /// The edition's text and the input; an input that begins with `hold` is never done with, if the edition holds.
+    fn transpile(request: Request, _: &dyn Files) -> Result<Output, Failure> {
+        let (slot, input) = (slot(), request.input.text()?.trim_end());
+        let mut text = text(&slot, "text");
+        match slot["does"].as_str() {
+            Some("hold") if input.starts_with("hold") => loop {
+                black_box(&text);
+            },
+            Some("random") => text += &RandomState::new().hash_one(0).to_string(),
+            _ => {}
+        }
+        Ok(Output::new(format!("{text}: {input}\n")))
+    }
+}
+
+export_transpiler!(Edition);
