@@ -57,10 +57,12 @@ fuzz: plugins
 	REALM_FUZZ_CASES=$${REALM_FUZZ_CASES:-1000000} cargo test -p realm-tests --test fuzz -- --nocapture
 
 # The writers' ratio takes the test build, in which announcements can be taken away.
-bench: build
+bench: build guests
 	scripts/install-test-tools
 	scripts/install-bench-tools
 	cargo build -p realm-tests --bin realm-under-test
+	cargo build --release -p realm-bench-guest
+	cargo build --profile plugin -p realm-bench-native
 	cargo run -p realm-bench -- --realm-binary $(target)/release/realm
 
 corpus: build

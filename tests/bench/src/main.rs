@@ -10,7 +10,9 @@ mod load;
 mod machine;
 mod memory;
 mod nginx;
+mod node;
 mod numbers;
+mod overhead;
 mod overload;
 mod peer_drop;
 mod process;
@@ -70,6 +72,7 @@ type Run = fn(Bench) -> Rows;
 const ALL: &[(&str, Run)] = &[
     ("cached-get", |bench| Box::pin(cached_get::run(bench))),
     ("vite", |bench| Box::pin(vite::run(bench))),
+    ("overhead", |bench| Box::pin(overhead::run(bench))),
     ("peer-drop", |bench| Box::pin(peer_drop::run(bench))),
     ("writers", |bench| Box::pin(writers::run(bench))),
     ("whole-realm", |bench| Box::pin(whole_realm::run(bench))),

@@ -1,8 +1,8 @@
+use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
-use std::{env, fs};
 
 use anyhow::{Context, Result, ensure};
 use realm_tests::Postgres;
@@ -10,6 +10,7 @@ use realm_tests::Postgres;
 use crate::client::{Connection, get};
 use crate::files::module;
 use crate::hosts::{Bench, fetch};
+use crate::node::install;
 use crate::numbers::{at, median, millis, ratio};
 use crate::process::{LOAD, Owned, SERVER, apart, on_core};
 use crate::report::{Goal, Row};
@@ -109,8 +110,8 @@ async fn cold(sides: [(String, &'static str); 2], count: usize) -> Result<[Vec<f
 }
 
 /// Starts Vite on one core, with its modules below `root`.
-fn start(root: &Path) -> Result<(Owned, String)> {
-    let installed = install()?;
+pub(crate) fn start(root: &Path) -> Result<(Owned, String)> {
+    let installed = install("vite", &["serve.mjs"])?;
     let mut node = on_core(SERVER, "node");
     node.arg(installed.join("serve.mjs"))
         .arg(root)
@@ -120,38 +121,4 @@ fn start(root: &Path) -> Result<(Owned, String)> {
     BufReader::new(process.0.stdout.take().context("piped")?).read_line(&mut url)?;
     ensure!(url.starts_with("http://"), "Vite did not start");
     Ok((process, url.trim().to_owned()))
-}
-
-/// Installs the pinned Vite in the target folder: the repository itself holds no `node_modules`.
-fn install() -> Result<PathBuf> {
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("vite");
-    let own = env::current_exe()?;
-    let into = own
-        .ancestors()
-        .nth(2)
-        .context("cargo's layout")?
-        .join("bench-vite");
-    fs::create_dir_all(&into)?;
-    let lock = fs::read(from.join("package-lock.json"))?;
-    let current = fs::read(into.join("package-lock.json")).is_ok_and(|old| old == lock);
-    for name in [".npmrc", "package.json", "serve.mjs"] {
-        fs::copy(from.join(name), into.join(name))?;
-    }
-    if !current || !into.join("node_modules").is_dir() {
-        fs::copy(
-            from.join("package-lock.json"),
-            into.join("package-lock.json"),
-        )?;
-        let done = Command::new("npm")
-            .arg("ci")
-            .current_dir(&into)
-            .stdout(Stdio::null())
-            .status();
-        let done = done.context("npm")?.success();
-        if !done {
-            fs::remove_file(into.join("package-lock.json"))?;
-        }
-        ensure!(done, "npm ci failed");
-    }
-    Ok(into)
 }
