@@ -263,6 +263,7 @@ pub fn engine(config: &Config) -> anyhow::Result<Arc<PluginEngine>> {
     let options = EngineOptions {
         limits: config.limits.clone(),
         compiled: config.data_dir.join("compiled"),
+        meter: false,
     };
     PluginEngine::new(&options).map_err(anyhow::Error::from)
 }

@@ -9,13 +9,14 @@ use super::bindings::exports::realm::plugin::{about, prerenderer, transpiler};
 use super::bindings::realm::plugin::types;
 use super::capture::{Capture, Speaker};
 use super::engine::PluginEngine;
-use super::error::{CallError, Remains, explain, frames};
+use super::error::{CallError, HostFault, Remains, explain, frames};
 use super::imports::{
     CallWorld, Contents, Deadline, Files, LoadFailure, LoadedModule, ReadFailure, ReadTrouble,
 };
 use super::installed::{Exports, Plugin};
 use super::limits::Limiter;
 use super::output::{FORMATS, Outcome};
+use super::spent::{Spent, Timed};
 use super::token::{CallToken, Ended};
 use super::wasi;
 
@@ -145,6 +146,11 @@ impl PluginEngine {
     /// # Errors
     /// When the call came to no outcome; [`CallError::ended`] says when that was the host's doing.
     pub async fn call(self: &Arc<Self>, call: Call) -> Result<Outcome, CallError> {
+        self.measure(call).await.0
+    }
+
+    /// The same, and what it has spent, whatever it came to.
+    pub async fn measure(self: &Arc<Self>, call: Call) -> (Result<Outcome, CallError>, Spent) {
         let subject = Subject {
             plugin: call.plugin.label(),
             digest: call.plugin.digest.clone(),
@@ -190,17 +196,19 @@ impl PluginEngine {
             token: call.token,
             nested: call.work.is_nested(),
         };
-        let given = run.ask(self, question).await;
+        let (given, mut spent) = run.ask(self, question).await;
         metrics::histogram!("realm_guest_call_seconds", "plugin" => plugin.clone())
             .record(begun.elapsed());
-        match given {
+        let outcome = match given {
             Ok(Given::Outcome(outcome)) => Ok(outcome),
             Ok(Given::Description(_)) => unreachable!("nobody asked for it"),
             Err(error) => {
                 metrics::counter!("realm_guest_call_failures_total", "plugin" => plugin, "kind" => error.kind.as_str()).increment(1);
                 Err(error)
             }
-        }
+        };
+        spent.output_bytes = outcome.as_ref().map_or(0, Outcome::bytes);
+        (outcome, spent)
     }
 }
 
@@ -225,7 +233,7 @@ pub(super) async fn describe(
         token: CallToken::default(),
         nested: false,
     };
-    match run.ask(engine, Question::Describe).await? {
+    match run.ask(engine, Question::Describe).await.0? {
         Given::Description(description) => Ok(description),
         Given::Outcome(_) => unreachable!("nobody asked for it"),
     }
@@ -242,7 +250,11 @@ struct Run {
 
 impl Run {
     /// Asks in a fresh store, under every limit, on a thread for guests.
-    async fn ask(self, engine: &Arc<PluginEngine>, question: Question) -> Result<Given, CallError> {
+    async fn ask(
+        self,
+        engine: &Arc<PluginEngine>,
+        question: Question,
+    ) -> (Result<Given, CallError>, Spent) {
         let Self {
             exports,
             subject,
@@ -258,7 +270,10 @@ impl Run {
         // Other plugins' calls may have every slot; whoever has no more business here does not wait for one.
         let slot = tokio::select! {
             biased;
-            ended = token.wait() => return Err(failed(subject, &ended.into(), &Remains::default())),
+            ended = token.wait() => {
+                let error = failed(subject, &ended.into(), &Remains::default());
+                return (Err(error), Spent::default());
+            }
             slot = Arc::clone(slots).acquire_owned() => slot,
         };
         let speaker = Speaker {
@@ -282,23 +297,24 @@ impl Run {
                 let instance = exports.pre.instantiate_async(&mut store).await?;
                 question.ask(&exports, &instance, &mut store).await
             };
-            let given = given.await;
-            let limiter = &store.data().limiter;
-            (given, limiter.memory_refused, limiter.memory_peak)
+            let (given, time) = Timed::new(given).await;
+            (
+                given,
+                spent(&engine, &store, time),
+                store.data().limiter.memory_refused,
+            )
         });
-        let (given, memory_refused, memory_peak) = match ended.await {
+        let (given, spent, memory_refused) = match ended.await {
             Ok(ended) => ended,
             Err(error) => {
-                return Err(failed(
-                    subject,
-                    &wasmtime::Error::msg(format!("the host panicked: {error}")),
-                    &Remains::default(),
-                ));
+                let error = HostFault(format!("the host panicked: {error}"));
+                let error = failed(subject, &error.into(), &Remains::default());
+                return (Err(error), Spent::default());
             }
         };
         metrics::histogram!("realm_guest_memory_bytes", "plugin" => subject.plugin.clone())
-            .record(memory_peak as f64);
-        given.map_err(|error| {
+            .record(spent.memory_peak as f64);
+        let given = given.map_err(|error| {
             failed(
                 subject,
                 &error,
@@ -307,7 +323,8 @@ impl Run {
                     stderr: capture.stderr_tail(),
                 },
             )
-        })
+        });
+        (given, spent)
     }
 }
 
@@ -337,6 +354,10 @@ fn store(
     // Counts the bytes of one crossing; the slack is for what is not contents.
     store.set_hostcall_fuel(limits.output + (1 << 20));
     store.set_max_component_handles(limits.handles);
+    if engine.meter {
+        // All that there is: it is only counted.
+        let _ = store.set_fuel(u64::MAX);
+    }
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |_| {
         if let Some(ended) = token.ended() {
@@ -351,6 +372,20 @@ fn store(
         ))
     });
     store
+}
+
+fn spent(engine: &PluginEngine, store: &Store<CallWorld>, time: Duration) -> Spent {
+    let world = store.data();
+    let fuel = engine.meter.then(|| store.get_fuel().ok()).flatten();
+    Spent {
+        time,
+        memory_peak: world.limiter.memory_peak,
+        reads: engine.limits.reads.saturating_sub(world.reads_left),
+        log_bytes: world.capture.bytes(),
+        output_bytes: 0,
+        fuel: fuel.map(|left| u64::MAX - left),
+        refused: world.limiter.memory_refused || world.limiter.table_refused,
+    }
 }
 
 fn failed(subject: Subject, error: &wasmtime::Error, remains: &Remains) -> CallError {

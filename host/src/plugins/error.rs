@@ -100,6 +100,11 @@ pub(super) struct Remains {
     pub(super) stderr: Vec<String>,
 }
 
+/// The host failed, and not the guest.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct HostFault(pub(super) String);
+
 /// What kind of end an error of the engine is, in words and with a hint.
 pub(super) fn explain(
     error: &wasmtime::Error,
@@ -127,6 +132,10 @@ pub(super) fn explain(
             hint.map(str::to_owned),
             Some(ended.clone()),
         );
+    }
+    if let Some(fault) = error.downcast_ref::<HostFault>() {
+        let hint = "a bug of the host: its log says more";
+        return (Kind::Host, fault.to_string(), Some(hint.to_owned()), None);
     }
     if remains.memory_refused {
         let hint =

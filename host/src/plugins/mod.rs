@@ -16,6 +16,7 @@ mod limits;
 mod live;
 mod output;
 mod pipeline;
+mod spent;
 mod token;
 mod wasi;
 
@@ -32,6 +33,7 @@ pub use self::output::{
     Severity,
 };
 pub use self::pipeline::{BROWSER_FORMATS, Picks, Plugins, Stage, StageChoice, UnknownPlugin};
+pub use self::spent::Spent;
 pub use self::token::{CallToken, Ended};
 
 /// The version of the plugin contract; part of every derivation's key.
