@@ -64,7 +64,7 @@ impl PluginEngine {
     /// When the machine cannot run WebAssembly, or the folder for compiled code cannot be used.
     pub fn new(options: &EngineOptions) -> wasmtime::Result<Arc<Self>> {
         let limits = options.limits.clone();
-        let slots = (limits.concurrency * 4).max(8);
+        let slots = limits.slots();
         let reserved = limits.concurrency.max(1);
         let pooled = config(&limits, options.meter, Some(slots + reserved));
         let engine = match Engine::new(&pooled) {
@@ -95,6 +95,12 @@ impl PluginEngine {
             ticker,
             threads: Some(threads),
         }))
+    }
+
+    /// The bounds of calls whose plugin has none of its own.
+    #[must_use]
+    pub fn limits(&self) -> &CallLimits {
+        &self.limits
     }
 
     /// Runs guests: on threads of their own, so that they never delay an answer that needs none.

@@ -4,6 +4,8 @@
 
 mod admission;
 mod bindings;
+mod bounds;
+mod breaker;
 mod call;
 mod calls;
 mod capture;
@@ -21,11 +23,14 @@ mod token;
 mod wasi;
 
 pub use self::admission::{Admission, Permit, QueueFull};
+pub use self::bounds::{BoundError, Bounds, Ceilings};
+pub use self::breaker::{Breaker, CircuitOpen, Passage};
 pub use self::call::{Call, NoFiles, Work};
 pub use self::calls::{CallState, Calls, Elsewhere, Found, InFlight, Landed, ReadEntry, ReadKind};
 pub use self::engine::{EngineOptions, PluginEngine};
 pub use self::error::{CallError, Frame, Kind};
 pub use self::imports::{Contents, Files, LoadFailure, LoadedModule, ReadFailure, ReadTrouble};
+pub(crate) use self::installed::NO_BOUNDS;
 pub use self::installed::{InstallError, Plugin, Rule};
 pub use self::live::LivePlugins;
 pub use self::output::{

@@ -16,6 +16,8 @@ pub struct Spent {
     pub reads: usize,
     /// Bytes that it logged, standard output and error included.
     pub log_bytes: usize,
+    /// Bytes that it was handed: its input, files and modules.
+    pub input_bytes: usize,
     /// Bytes that it gave back; 0 where it came to nothing.
     pub output_bytes: usize,
     /// The engine's own count of what it did, the same on every machine; none: the engine does not meter.
@@ -51,6 +53,19 @@ impl<F: Future> Future for Timed<F> {
 }
 
 impl Outcome {
+    /// What kind of outcome it is.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Output(_) => "output",
+            Self::Rendition(_) => "rendition",
+            Self::Definitions(_) => "definitions",
+            Self::Invalid(_) => "invalid",
+            Self::Unreadable { .. } => "unreadable",
+            Self::Declined => "declined",
+        }
+    }
+
     /// The bytes that it is made of.
     #[must_use]
     pub fn bytes(&self) -> usize {
