@@ -103,10 +103,10 @@ impl Breaker {
     ///
     /// # Errors
     /// When it would not.
-    pub fn look(&self, realm: RealmId, now: Instant) -> Result<(), CircuitOpen> {
+    pub fn look(&self, realm: RealmId, now: Instant) -> Result<(), Box<CircuitOpen>> {
         let realms = self.realms.lock();
         match realms.get(&realm) {
-            Some(circuit) if circuit.refuses(now) => Err(self.said(circuit, now)),
+            Some(circuit) if circuit.refuses(now) => Err(Box::new(self.said(circuit, now))),
             _ => Ok(()),
         }
     }
@@ -115,12 +115,16 @@ impl Breaker {
     ///
     /// # Errors
     /// When it is not let through.
-    pub fn enter(self: &Arc<Self>, realm: RealmId, now: Instant) -> Result<Passage, CircuitOpen> {
+    pub fn enter(
+        self: &Arc<Self>,
+        realm: RealmId,
+        now: Instant,
+    ) -> Result<Passage, Box<CircuitOpen>> {
         let mut realms = self.realms.lock();
         let mut probe = false;
         if let Some(circuit) = realms.get_mut(&realm) {
             if circuit.refuses(now) {
-                return Err(self.said(circuit, now));
+                return Err(Box::new(self.said(circuit, now)));
             }
             if let Some(open) = &mut circuit.open {
                 open.probing = true;

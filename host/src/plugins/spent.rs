@@ -20,7 +20,8 @@ pub struct Spent {
     pub input_bytes: usize,
     /// Bytes that it gave back; 0 where it came to nothing.
     pub output_bytes: usize,
-    /// The engine's own count of what it did, the same on every machine; none: the engine does not meter.
+    /// The engine's own count of what it did, the same on every machine; none: the engine does not
+    /// meter. What was ended from inside has done at least so much: a loop is counted when it is left.
     pub fuel: Option<u64>,
     /// It was refused memory or table elements: what it came to may be another thing where it gets them.
     pub refused: bool,
@@ -118,10 +119,16 @@ mod tests {
 
     use super::Timed;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn waits_are_left_out() {
-        let waits = tokio::time::sleep(Duration::from_secs(3600));
-        let ((), time) = Timed::new(waits).await;
-        assert!(time < Duration::from_secs(60), "{time:?}");
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let waits = tokio::spawn(Timed::new(told));
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < Duration::from_millis(100) {
+            tokio::task::yield_now().await;
+        }
+        tell.send(()).unwrap();
+        let (told, time) = waits.await.unwrap();
+        assert!(told.is_ok() && time < Duration::from_millis(90), "{time:?}");
     }
 }

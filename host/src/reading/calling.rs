@@ -211,10 +211,10 @@ impl<'a> Run<'a> {
     }
 }
 
-fn refused(stage: &Stage, open: CircuitOpen) -> ReadError {
+fn refused(stage: &Stage, open: Box<CircuitOpen>) -> ReadError {
     metrics::counter!("realm_guest_calls_refused_total", "plugin" => stage.plugin.label())
         .increment(1);
-    ReadError::Open(Arc::new(open))
+    ReadError::Open(open.into())
 }
 
 fn interrupted(ended: Ended) -> Interruption {

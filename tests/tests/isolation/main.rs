@@ -7,6 +7,7 @@ mod hostile;
 mod kept;
 mod limits;
 mod slots;
+mod spent;
 
 use realm_tests::{Answer, Host, HostOptions, Storage, eventually};
 use serde_json::{Value, json};
