@@ -5,7 +5,7 @@ names := cards markdown scss typescript
 plugins := $(addprefix -p realm-plugin-,$(names))
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: run build test mutants faults chaos fuzz bench corpus lint plugins guests setup
+.PHONY: run build test mutants faults chaos hostile fuzz bench corpus lint plugins guests setup
 
 run: build
 	$(target)/release/realm serve demo
@@ -46,6 +46,11 @@ mutants: plugins guests
 faults: plugins guests
 	scripts/install-test-tools
 	cargo test -p realm-tests --test faults -- --nocapture --test-threads=1
+
+# A hostile plugin under load beside a good one for five minutes, or for REALM_HOSTILE_SECONDS: by how much the good one is later.
+hostile: plugins guests
+	scripts/install-test-tools
+	REALM_HOSTILE_SECONDS=$${REALM_HOSTILE_SECONDS:-300} cargo test -p realm-tests --test isolation hostile -- --nocapture
 
 # Clients and faults for ten minutes, or for REALM_CHAOS_SECONDS; REALM_CHAOS_SEED runs one plan again.
 chaos: plugins guests

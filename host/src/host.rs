@@ -22,7 +22,7 @@ use crate::definitions::{self, DefinitionLimits, Definitions};
 use crate::http::{self, App, Stop};
 use crate::index::{self, IndexLimits, Worker};
 use crate::lifecycle::{Lifecycle, WriteLimits, keep_collecting};
-use crate::plugins::{Calls, EngineOptions, Plugin, PluginEngine};
+use crate::plugins::{Calls, Ceilings, EngineOptions, Plugin, PluginEngine};
 use crate::reading::{Parts, ReadLimits, Reader};
 use crate::realm::{LocalPath, RealmUrl};
 use crate::registry::{Registry, Replicas};
@@ -250,6 +250,12 @@ pub async fn open_catalog(
         limits: CatalogLimits {
             component_bytes: config.plugin_component_bytes,
             database_timeout: config.database_timeout,
+            ceilings: Ceilings {
+                memory: config.limits.memory,
+                table_elements: config.limits.table_elements,
+                concurrency: config.limits.slots(),
+                deadline: config.longest_deadline(),
+            },
         },
     };
     Ok((engine, Catalog::open(parts).await?))
@@ -263,6 +269,7 @@ pub fn engine(config: &Config) -> anyhow::Result<Arc<PluginEngine>> {
     let options = EngineOptions {
         limits: config.limits.clone(),
         compiled: config.data_dir.join("compiled"),
+        meter: false,
     };
     PluginEngine::new(&options).map_err(anyhow::Error::from)
 }

@@ -330,7 +330,7 @@ async fn a_request_is_traced_through_database_and_guest() {
         1,
         "the request is the caller's child, and all else is below it"
     );
-    for name in ["GET", "look", "blob", "transpile"] {
+    for name in ["GET", "look", "blob", "transpile", "queue", "slot", "run"] {
         let count = collector.count(&field(NAME, name));
         assert!(count > 0, "no span `{name}`");
     }
@@ -338,6 +338,10 @@ async fn a_request_is_traced_through_database_and_guest() {
         "http.response.status_code",
         "db.operation.name",
         "realm.plugin",
+        "realm.plugin.digest",
+        "realm.outcome",
+        "realm.run.seconds",
+        "realm.memory.peak",
     ] {
         assert!(
             collector.count(&field(KEY, key)) > 0,

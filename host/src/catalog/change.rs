@@ -5,7 +5,7 @@ use tracing::info;
 use super::{Catalog, CatalogError, Entry, State, circle};
 use crate::changes::{Announcement, PLUGINS};
 use crate::database::PluginChange;
-use crate::plugins::{Picks, Plugin};
+use crate::plugins::{Bounds, Picks, Plugin};
 
 /// How often a change is thought out anew because others have changed plugins meanwhile.
 const TRIES: usize = 10;
@@ -28,8 +28,16 @@ impl Catalog {
             self.may_be_asked(&plugin)?;
         }
         let of = entry.row.as_ref().map(|row| row.digest.as_str());
-        self.change(|_| Ok(vec![PluginChange::Use(&entry.name, of)]))
-            .await?;
+        self.change(|catalog| {
+            // Whoever has it asked again has it asked at once.
+            let closed = Bounds::closed(&catalog.row_of(&entry.name));
+            let mut changes = vec![PluginChange::Use(&entry.name, of)];
+            if !mutant!("enabled-with-an-open-breaker") {
+                changes.push(PluginChange::Limit(&entry.name, closed));
+            }
+            Ok(changes)
+        })
+        .await?;
         self.announce(&format!("upsert:{}", entry.digest));
         info!(plugin = entry.label(), digest = entry.digest, "enabled");
         self.find(&entry.digest)

@@ -1,5 +1,5 @@
 use crate::database::DatabaseError;
-use crate::plugins::InstallError;
+use crate::plugins::{BoundError, InstallError};
 
 /// Why plugins stay as they are.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +79,14 @@ pub enum CatalogError {
         extension: String,
         /// What it takes.
         takes: Vec<String>,
+    },
+    /// It cannot be bounded so.
+    #[error("{plugin}: {error}")]
+    Bound {
+        /// Which.
+        plugin: String,
+        /// Why not.
+        error: BoundError,
     },
     /// Others change plugins all the time.
     #[error("plugins are changed by others at this moment; try again")]

@@ -6,6 +6,7 @@ mod change;
 mod circles;
 mod error;
 mod install;
+mod limit;
 mod rows;
 mod vetting;
 
@@ -19,7 +20,7 @@ use tracing::{error, info, warn};
 
 use crate::changes::{Hub, Subscriber};
 use crate::database::{Database, DatabaseError, PluginRows, bounded};
-use crate::plugins::{Calls, LivePlugins, Plugin, PluginEngine, Plugins};
+use crate::plugins::{Calls, Ceilings, LivePlugins, NO_BOUNDS, Plugin, PluginEngine, Plugins};
 use crate::realm::Generation;
 
 pub use self::circles::circle;
@@ -51,6 +52,8 @@ pub struct CatalogLimits {
     pub component_bytes: usize,
     /// Longest wait for one statement.
     pub database_timeout: Duration,
+    /// What no plugin's own limits go beyond.
+    pub ceilings: Ceilings,
 }
 
 /// The plugins of this replica.
@@ -164,7 +167,7 @@ impl Catalog {
         }
         let before = self.live.current();
         let set = self.compose(&rows, &before);
-        if set.name() != before.name() {
+        if !set.is_same(&before) {
             let gone = self.gone(&rows, &before, &set);
             self.live.replace(set, &gone, &self.parts.calls);
         }
@@ -209,7 +212,16 @@ impl Catalog {
                 _ => {}
             }
         }
-        Plugins::new(all, rows.picks.iter().cloned().collect())
+        let bounded = all.iter().map(|plugin| {
+            let row = rows.names.iter().find(|row| row.name == plugin.name);
+            let row = row.map_or(NO_BOUNDS, |row| row.limits.as_str());
+            let same = |known: &&Arc<Plugin>| known.digest == plugin.digest;
+            let before = before.all().iter().find(same);
+            let (host, ceilings) = (self.parts.engine.limits(), self.parts.limits.ceilings);
+            plugin.bounded(row, before, host, ceilings)
+        });
+        let bounded = bounded.collect();
+        Plugins::new(bounded, rows.picks.iter().cloned().collect())
     }
 
     /// What was in force, and may not even finish what it has begun: it was removed, or is asked no more.

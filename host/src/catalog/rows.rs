@@ -1,10 +1,11 @@
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use super::{Catalog, CatalogError};
 use crate::database::{PluginNameRow, PluginRow};
-use crate::plugins::{Picks, Plugin};
+use crate::plugins::{Bounds, CircuitOpen, Picks, Plugin};
 
 /// A plugin that this replica knows of.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub struct Entry {
     pub row: Option<PluginRow>,
     /// Compiled, where this replica has it so.
     pub plugin: Option<Arc<Plugin>>,
+    /// The bounds of its calls, each with its value and where that comes from.
+    pub limits: Value,
 }
 
 /// How a plugin stands on this replica.
@@ -68,6 +71,7 @@ impl Entry {
             "signer": self.row.as_ref().and_then(|row| row.signer.as_deref()),
             "installedAt": self.row.as_ref().map(|row| row.installed_at),
         });
+        shown["limits"] = self.limits.clone();
         if let State::Failed(problem) = &self.state {
             shown["problem"] = json!(problem);
         }
@@ -78,6 +82,8 @@ impl Entry {
             shown["renders"] = json!(plugin.renders);
             shown["running"] = json!(running);
             shown["waiting"] = json!(waiting);
+            let open = plugin.breaker.open(Instant::now());
+            shown["breakers"] = open.iter().map(breaker).collect();
         }
         shown
     }
@@ -96,6 +102,16 @@ impl Entry {
             }
         }
     }
+}
+
+/// A realm in which a plugin is not called for a while.
+fn breaker(open: &CircuitOpen) -> Value {
+    let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let half = open.probing || open.again.is_zero();
+    json!({
+        "realm": open.realm, "state": if half { "half-open" } else { "open" }, "failures": open.failures,
+        "since": open.opened_at, "sinceMs": ms(open.since), "retryInMs": ms(open.again), "kind": open.kind.as_str(), "error": open.why,
+    })
 }
 
 impl Catalog {
@@ -122,6 +138,7 @@ impl Catalog {
                 state,
                 row: None,
                 plugin: Some(Arc::clone(plugin)),
+                limits: Value::Null,
             }
         };
         let of_row = |row: &PluginRow| {
@@ -143,6 +160,7 @@ impl Catalog {
                 state,
                 row: Some(row.clone()),
                 plugin: self.compiled.lock().get(&row.digest).cloned(),
+                limits: Value::Null,
             }
         };
         let installed = |digest: &str| rows.installed.iter().any(|row| row.digest == digest);
@@ -153,6 +171,18 @@ impl Catalog {
             let mut asked = current.all().iter();
             asked.position(|plugin| plugin.name == entry.name)
         };
+        for entry in &mut all {
+            let mut live = current.all().iter();
+            let live = live.find(|plugin| plugin.digest == entry.digest);
+            if let Some(live) = live.filter(|_| entry.state == State::InForce) {
+                entry.plugin = Some(Arc::clone(live));
+            }
+            let row = decided(&entry.name).map_or("", |row| row.limits.as_str());
+            let bounds = Bounds::of_row(row);
+            let host = self.parts.engine.limits();
+            let limits = bounds.over(host, self.parts.limits.ceilings);
+            entry.limits = bounds.to_json(&limits);
+        }
         all.sort_by_key(|entry| {
             let place = place(entry).unwrap_or(usize::MAX);
             let asked = matches!(entry.state, State::InForce | State::Failed(_));

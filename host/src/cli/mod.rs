@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand. Each talks to a running host over HTTP, or works on the database itself.
 
 mod archive;
+mod bounds;
 mod config;
 mod create;
 mod delete;

@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::Context;
+use super::bounds;
 use super::target::Target;
 use crate::catalog::Package;
 
@@ -23,6 +24,18 @@ pub(super) enum Command {
     Enable(PluginArgs),
     /// Have a plugin asked no more, and end its calls
     Disable(PluginArgs),
+    /// Show a plugin's limits, or set them: what a call of it may take
+    Limit(LimitArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct LimitArgs {
+    /// Its name, `name@version`, or its digest; limits hold for every version
+    plugin: String,
+    /// As in `memory=64MiB deadline=2s`; `memory=` makes it the host's again. Further ones: render-deadline, output, log,
+    /// reads, handles, table-elements, concurrency, queue
+    #[arg(value_name = "LIMIT=VALUE", value_parser = parse_bound)]
+    limits: Vec<(String, Option<String>)>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -94,6 +107,14 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<(
             let plugin = target.enable_plugin(&args.plugin, false).await?;
             done(context, &plugin, "disabled");
         }
+        Command::Limit(args) => {
+            let plugin = if args.limits.is_empty() {
+                target.plugin(&args.plugin).await?
+            } else {
+                target.limit_plugin(&args.plugin, &args.limits).await?
+            };
+            bounds::show(context, &plugin);
+        }
     }
     target.finish().await;
     Ok(())
@@ -115,6 +136,16 @@ fn parse_digest(text: &str) -> Result<String, String> {
         return Ok(text.to_ascii_lowercase());
     }
     Err("a digest is `sha256:` and 64 hexadecimal digits, as `realm plugin inspect` and `sha256sum` print them".to_owned())
+}
+
+fn parse_bound(text: &str) -> Result<(String, Option<String>), String> {
+    let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
+    let none = || "a limit is set as in `memory=64MiB`, and taken back as in `memory=`".to_owned();
+    let (key, value) = pair.ok_or_else(none)?;
+    Ok((
+        key.to_owned(),
+        Some(value.to_owned()).filter(|value| !value.is_empty()),
+    ))
 }
 
 fn text<'a>(plugin: &'a Value, key: &str) -> &'a str {
@@ -154,8 +185,9 @@ fn list(context: &Context, plugin: &Value) {
     if let Some(problem) = plugin["problem"].as_str() {
         label = format!("{label}: {problem}");
     }
+    let (own, open) = (bounds::own(plugin), bounds::open(plugin));
     println!(
-        "{state:<10} {digest}  {label:<24} {}{signed}",
+        "{state:<10} {digest}  {label:<24} {}{signed}{own}{open}",
         takes(plugin)
     );
 }
@@ -181,6 +213,7 @@ fn inspect(context: &Context, plugin: &Value) {
     for takes in plugin["renders"].as_array().into_iter().flatten() {
         println!("  {:<11} {}", "renders", takes.as_str().unwrap_or_default());
     }
+    bounds::inspect(plugin);
 }
 
 #[cfg(test)]

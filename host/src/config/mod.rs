@@ -42,10 +42,33 @@ pub struct CallLimits {
     pub concurrency: usize,
     /// Calls of one plugin that wait.
     pub queue: usize,
+    /// Longest wait for an instance slot.
+    pub slot_wait: Duration,
+    /// When a plugin that fails again and again is left alone.
+    pub breaker: BreakerLimits,
     /// Restarts of one request.
     pub restarts: usize,
     /// Bytes that a pooled slot keeps between calls.
     pub resident: usize,
+}
+
+impl CallLimits {
+    /// Instances that there may be at one time, those of calls on behalf of others not counted.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        (self.concurrency * 4).max(8)
+    }
+}
+
+/// When a plugin that fails again and again is left alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BreakerLimits {
+    /// So many failures in a row, in one realm; 0: never.
+    pub failures: usize,
+    /// The first pause; each further one is twice as long …
+    pub pause: Duration,
+    /// … up to this.
+    pub longest_pause: Duration,
 }
 
 /// Bounds of what clients may do to a socket.
@@ -325,6 +348,12 @@ impl Config {
                 table_elements: raw.number("plugin-table-elements")?,
                 concurrency: if concurrency == 0 { cores } else { concurrency },
                 queue: raw.number("plugin-queue")?,
+                slot_wait: raw.duration("plugin-slot-wait")?,
+                breaker: BreakerLimits {
+                    failures: raw.number("plugin-failures")?,
+                    pause: raw.duration("plugin-pause")?,
+                    longest_pause: raw.duration("plugin-longest-pause")?,
+                },
                 restarts: raw.number("plugin-restarts")?,
                 resident: raw.bytes("plugin-resident")?,
             },
@@ -333,11 +362,20 @@ impl Config {
         Ok(config)
     }
 
+    /// How long a call may take: the bytes that it may come for are kept for so long.
+    #[must_use]
+    pub fn longest_deadline(&self) -> Duration {
+        let kept = self
+            .collect_after
+            .saturating_sub(self.lease + self.stale_limit);
+        kept.saturating_sub(Duration::from_nanos(1))
+    }
+
     /// Another replica believes what it knows of a path for so long, and a call that has begun on it may take its time.
     fn collects_late_enough(&self) -> Result<(), ConfigError> {
         let longest = self.limits.deadline.max(self.limits.render_deadline);
         let needed = self.lease + self.stale_limit + longest;
-        if self.collect_after > needed {
+        if longest <= self.longest_deadline() {
             return Ok(());
         }
         Err(ConfigError::Conflict(format!(
@@ -438,6 +476,13 @@ mod tests {
     use std::time::Duration;
 
     use super::{Config, RawConfig, Roles, Source};
+
+    impl super::CallLimits {
+        /// Those of a host that is told nothing.
+        pub(crate) fn of_defaults() -> Self {
+            with(&[]).unwrap().limits
+        }
+    }
 
     /// The settings that these flags make.
     pub(super) fn with(flags: &[(&str, &str)]) -> Result<Config, String> {

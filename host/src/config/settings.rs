@@ -376,6 +376,22 @@ pub const SETTINGS: &[Setting] = &[
         "calls of one plugin that wait for their turn before new ones are turned away",
     ),
     setting(
+        "plugin-slot-wait",
+        "10s",
+        "longest wait of an admitted call for an instance slot, where other plugins' calls have them all: there are four for each of `plugin-concurrency`, and eight at least; a request is told to come again (503) after that",
+    ),
+    setting(
+        "plugin-failures",
+        "10",
+        "failures of a plugin in a row, in one realm, after which it is not called there for a while (503); 0: it always is",
+    ),
+    setting(
+        "plugin-pause",
+        "1s",
+        "for how long it is not, before one call tries it again; each further time twice as long",
+    ),
+    setting("plugin-longest-pause", "1m", "the longest such pause"),
+    setting(
         "plugin-restarts",
         "3",
         "how often a request starts anew because what it read has changed, before it is told to come again",

@@ -60,7 +60,7 @@ pub enum PluginChange<'a> {
     /// Has a plugin asked, or not.
     Enable(&'a str, bool),
     /// Bounds a plugin's calls: JSON.
-    Limit(&'a str, &'a str),
+    Limit(&'a str, String),
     /// Picks the plugin that is asked first for an extension; none: whoever came first.
     Pick(&'a str, Option<&'a str>),
 }
@@ -161,7 +161,7 @@ impl Transaction {
                 let sql = "INSERT INTO plugin_names (name, limits) VALUES ($1, $2)
                            ON CONFLICT (name) DO UPDATE SET limits = excluded.limits";
                 Ok(
-                    within!(self, c => sqlx::query(sql).bind(*name).bind(*limits).execute(c).await.map(drop))?,
+                    within!(self, c => sqlx::query(sql).bind(*name).bind(limits).execute(c).await.map(drop))?,
                 )
             }
             PluginChange::Pick(extension, Some(plugin)) => {

@@ -101,6 +101,8 @@ fn render(app: &App, metrics: &Metrics) -> Response {
         let (running, waiting) = plugin.admission.load();
         metrics::gauge!("realm_plugin_running", "plugin" => plugin.label()).set(running as f64);
         metrics::gauge!("realm_plugin_waiting", "plugin" => plugin.label()).set(waiting as f64);
+        let open = plugin.breaker.open(std::time::Instant::now()).len();
+        metrics::gauge!("realm_plugin_breakers_open", "plugin" => plugin.label()).set(open as f64);
     }
     let in_flight = app.0.definitions.in_flight();
     metrics::gauge!("realm_definitions_in_flight").set(in_flight as f64);

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::auth::AuthError;
 use crate::database::DatabaseError;
 use crate::lifecycle::{LifecycleError, WriteError};
-use crate::plugins::{CallError, Diagnostic, Kind};
+use crate::plugins::{CallError, CircuitOpen, Diagnostic, Kind};
 use crate::reading::{Failure, ReadError};
 use crate::realm::query::QueryError;
 use crate::realm::{Generation, LocalPath, PathError};
@@ -114,6 +114,22 @@ impl Problem {
         Self::many(status, of_index(status, path.as_str(), error))
     }
 
+    /// A plugin that is not called for a while.
+    fn open(open: &CircuitOpen) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let name = open.plugin.split('@').next().unwrap_or_default();
+        let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let meta = json!({
+            "plugin": open.plugin, "digest": open.digest, "realm": open.realm, "kind": open.kind.as_str(), "failures": open.failures,
+            "since": open.opened_at, "sinceMs": ms(open.since), "retryInMs": ms(open.again), "error": open.why,
+            "help": format!("mend what it fails on, or the plugin: a call that ends well has it called as ever, and so does `realm plugin enable {name}`"),
+        });
+        let more = Map::from_iter([("meta".to_owned(), meta)]);
+        let error = entry(status, "plugin-open", &open.to_string(), more);
+        let again = HeaderValue::from(seconds(open.again));
+        Self::many(status, vec![error]).with_header_value("retry-after", again)
+    }
+
     /// A call that came to no outcome.
     fn call(error: &CallError) -> Self {
         let status = match error.kind {
@@ -139,6 +155,11 @@ impl Problem {
         let code = format!("plugin-{}", error.kind.as_str());
         Self::many(status, vec![entry(status, &code, &error.to_string(), more)])
     }
+}
+
+/// Whole seconds until something is tried again, at least one.
+fn seconds(again: std::time::Duration) -> u64 {
+    again.as_secs() + u64::from(again.subsec_nanos() > 0 || again.is_zero())
 }
 
 /// One error of a document.
@@ -292,6 +313,8 @@ impl From<ReadError> for Problem {
             ReadError::NotYet { .. } => busy("generation-not-reached"),
             ReadError::NotIndexed { .. } => busy("generation-not-reached"),
             ReadError::Queue(_) => busy("plugin-busy"),
+            ReadError::NoSlot(_) => busy("plugin-busy"),
+            ReadError::Open(open) => Self::open(open),
             ReadError::Stopping => busy("stopping"),
             ReadError::Removed => busy("plugin-removed"),
             ReadError::Broken => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error),

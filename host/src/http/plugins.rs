@@ -57,21 +57,50 @@ pub(super) async fn install(
     }
 }
 
-/// `{"data":{"attributes":{"enabled"}}}`.
+/// `{"data":{"attributes":{"enabled"}}}`, or `{"data":{"attributes":{"limits":{…}}}}`: `null` has a limit be the host's again.
 pub(super) async fn change(
     State(app): State<App>,
     Path(plugin): Path<String>,
     body: Bytes,
 ) -> Response {
-    let enabled = attributes(&body).and_then(|attributes| match attributes.get("enabled") {
-        Some(Value::Bool(enabled)) if attributes.len() == 1 => Ok(*enabled),
-        _ => Err(malformed("the attribute is `enabled`: true or false")),
-    });
-    match enabled {
-        Ok(true) => answered(app.0.catalog.enable(&plugin).await),
-        Ok(false) => answered(app.0.catalog.disable(&plugin).await),
-        Err(problem) => respond(&problem),
+    let attributes = match attributes(&body) {
+        Ok(attributes) => attributes,
+        Err(problem) => return respond(&problem),
+    };
+    let catalog = &app.0.catalog;
+    let mut named = attributes.iter();
+    match (named.next(), named.next()) {
+        (Some((name, Value::Bool(true))), None) if name == "enabled" => {
+            answered(catalog.enable(&plugin).await)
+        }
+        (Some((name, Value::Bool(false))), None) if name == "enabled" => {
+            answered(catalog.disable(&plugin).await)
+        }
+        (Some((name, Value::Object(limits))), None) if name == "limits" => match bounds(limits) {
+            Ok(bounds) => answered(catalog.limit(&plugin, &bounds).await),
+            Err(problem) => respond(&problem),
+        },
+        _ => respond(&malformed(
+            "the attribute is `enabled`: true or false; or `limits`: an object, as in {\"memory\":\"64MiB\",\"reads\":null}",
+        )),
     }
+}
+
+/// Limits by name; none: the host's.
+fn bounds(limits: &Map<String, Value>) -> Result<Vec<(String, Option<String>)>, Problem> {
+    let bound = |(key, value): (&String, &Value)| {
+        let value = match value {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => {
+                let detail = format!("`{key}` is a text, a number, or null: the host's");
+                return Err(malformed(&detail));
+            }
+        };
+        Ok((key.clone(), value))
+    };
+    limits.iter().map(bound).collect()
 }
 
 /// Removes one.
@@ -142,6 +171,7 @@ impl From<CatalogError> for Problem {
             CatalogError::Ambiguous { .. } => (StatusCode::CONFLICT, "ambiguous"),
             CatalogError::Own(_) => (StatusCode::CONFLICT, "part-of-the-host"),
             CatalogError::Takes { .. } => (StatusCode::CONFLICT, "not-taken"),
+            CatalogError::Bound { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "limit"),
             CatalogError::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             CatalogError::Database(error) => {
                 return crate::reading::ReadError::from(error.clone()).into();

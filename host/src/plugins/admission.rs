@@ -11,13 +11,13 @@ use crate::realm::RealmId;
 /// realm whoever has waited longest. Whoever comes back because what it read has changed keeps its place.
 #[derive(Debug)]
 pub struct Admission {
-    concurrency: usize,
-    bound: usize,
     queue: Mutex<Queue>,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
+    concurrency: usize,
+    bound: usize,
     running: usize,
     waiting: usize,
     realms: BTreeMap<RealmId, BTreeMap<(Instant, u64), oneshot::Sender<Permit>>>,
@@ -38,11 +38,32 @@ impl Admission {
     /// Admits `concurrency` calls at a time, and lets `bound` wait.
     #[must_use]
     pub fn new(concurrency: usize, bound: usize) -> Arc<Self> {
-        Arc::new(Self {
+        let queue = Queue {
             concurrency,
             bound,
-            queue: Mutex::default(),
+            ..Queue::default()
+        };
+        Arc::new(Self {
+            queue: Mutex::new(queue),
         })
+    }
+
+    /// Other bounds from now on: whoever is admitted stays so, and whoever waits has waited for the better ones.
+    pub(super) fn bound(self: &Arc<Self>, concurrency: usize, bound: usize) {
+        let mut admitted = Vec::new();
+        {
+            let mut queue = self.queue.lock();
+            (queue.concurrency, queue.bound) = (concurrency, bound);
+            while queue.running < queue.concurrency
+                && let Some(next) = queue.take_next()
+            {
+                queue.running += 1;
+                admitted.push(next);
+            }
+        }
+        for next in admitted {
+            drop(next.send(Permit(Some(Arc::clone(self)))));
+        }
     }
 
     /// Waits for a turn; `since` is when the request came.
@@ -56,11 +77,11 @@ impl Admission {
     ) -> Result<Permit, QueueFull> {
         let (place, turn) = {
             let mut queue = self.queue.lock();
-            if queue.running < self.concurrency {
+            if queue.running < queue.concurrency {
                 queue.running += 1;
                 return Ok(Permit(Some(Arc::clone(self))));
             }
-            if queue.waiting >= self.bound && !mutant!("queue-without-a-bound") {
+            if queue.waiting >= queue.bound && !mutant!("queue-without-a-bound") {
                 return Err(QueueFull(queue.waiting));
             }
             let (sender, turn) = oneshot::channel();
@@ -93,7 +114,12 @@ impl Admission {
     fn release(self: Arc<Self>) {
         let next = {
             let mut queue = self.queue.lock();
-            let next = queue.take_next();
+            // Where there are more than may be, one fewer from here on.
+            let next = if queue.running > queue.concurrency {
+                None
+            } else {
+                queue.take_next()
+            };
             if next.is_none() {
                 queue.running -= 1;
             }
@@ -194,6 +220,35 @@ mod tests {
             task.await.unwrap();
         }
         assert_eq!(*order.lock(), ["1 old", "2 late", "1 middle", "1 young"]);
+        assert_eq!(admission.load(), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn bounds_change_while_calls_run_and_wait() {
+        let admission = Admission::new(1, 10);
+        let first = admission.enter(RealmId(1), Instant::now()).await.unwrap();
+        let enter = || {
+            let admission = Arc::clone(&admission);
+            tokio::spawn(async move { admission.enter(RealmId(1), Instant::now()).await })
+        };
+        let (second, third) = (enter(), enter());
+        while admission.load().1 < 2 {
+            tokio::task::yield_now().await;
+        }
+        admission.bound(3, 10);
+        let (second, third) = (second.await.unwrap(), third.await.unwrap());
+        assert_eq!(admission.load(), (3, 0));
+        admission.bound(1, 1);
+        let fourth = enter();
+        while admission.load().1 < 1 {
+            tokio::task::yield_now().await;
+        }
+        assert!(admission.enter(RealmId(1), Instant::now()).await.is_err());
+        drop(first);
+        drop(second);
+        assert_eq!(admission.load(), (1, 1), "one is as many as there may be");
+        drop(third);
+        drop(fourth.await.unwrap());
         assert_eq!(admission.load(), (0, 0));
     }
 

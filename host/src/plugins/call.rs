@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
+use tracing::Instrument;
 use wasmtime::component::Instance;
 use wasmtime::{Store, UpdateDeadline};
 
@@ -9,15 +10,18 @@ use super::bindings::exports::realm::plugin::{about, prerenderer, transpiler};
 use super::bindings::realm::plugin::types;
 use super::capture::{Capture, Speaker};
 use super::engine::PluginEngine;
-use super::error::{CallError, Remains, explain, frames};
+use super::error::{CallError, HostFault, Remains, explain, frames};
 use super::imports::{
     CallWorld, Contents, Deadline, Files, LoadFailure, LoadedModule, ReadFailure, ReadTrouble,
 };
 use super::installed::{Exports, Plugin};
 use super::limits::Limiter;
 use super::output::{FORMATS, Outcome};
+use super::spent::{Spent, Timed};
 use super::token::{CallToken, Ended};
 use super::wasi;
+use crate::config::CallLimits;
+use crate::telemetry::TRACE;
 
 /// One run of a plugin.
 pub struct Call {
@@ -145,6 +149,11 @@ impl PluginEngine {
     /// # Errors
     /// When the call came to no outcome; [`CallError::ended`] says when that was the host's doing.
     pub async fn call(self: &Arc<Self>, call: Call) -> Result<Outcome, CallError> {
+        self.measure(call).await.0
+    }
+
+    /// The same, and what it has spent, whatever it came to.
+    pub async fn measure(self: &Arc<Self>, call: Call) -> (Result<Outcome, CallError>, Spent) {
         let subject = Subject {
             plugin: call.plugin.label(),
             digest: call.plugin.digest.clone(),
@@ -155,6 +164,7 @@ impl PluginEngine {
         metrics::counter!("realm_guest_calls_total", "plugin" => subject.plugin.clone())
             .increment(1);
         let begun = Instant::now();
+        let input_bytes = call.input.bytes.len();
         let file = types::File {
             url: call.input.url,
             path: call.input.path,
@@ -185,22 +195,43 @@ impl PluginEngine {
         let plugin = subject.plugin.clone();
         let run = Run {
             exports: Arc::clone(&call.plugin.exports),
+            limits: Arc::clone(&call.plugin.limits),
             subject,
             files: call.files,
             token: call.token,
-            nested: call.work.is_nested(),
+            reserved: call.work.is_nested() && !mutant!("nested-call-waits-for-a-slot"),
         };
-        let given = run.ask(self, question).await;
+        let (given, mut spent) = run.ask(self, question).await;
         metrics::histogram!("realm_guest_call_seconds", "plugin" => plugin.clone())
             .record(begun.elapsed());
-        match given {
-            Ok(Given::Outcome(outcome)) => Ok(outcome),
-            Ok(Given::Description(_)) => unreachable!("nobody asked for it"),
-            Err(error) => {
-                metrics::counter!("realm_guest_call_failures_total", "plugin" => plugin, "kind" => error.kind.as_str()).increment(1);
-                Err(error)
-            }
-        }
+        let outcome = given.map(|given| match given {
+            Given::Outcome(outcome) => outcome,
+            Given::Description(_) => unreachable!("nobody asked for it"),
+        });
+        spent.input_bytes += input_bytes;
+        spent.output_bytes = outcome.as_ref().map_or(0, Outcome::bytes);
+        count(plugin, outcome.as_ref(), &spent);
+        (outcome, spent)
+    }
+}
+
+/// Adds a call up, by plugin.
+fn count(plugin: String, outcome: Result<&Outcome, &CallError>, spent: &Spent) {
+    let name = match outcome {
+        Ok(outcome) => outcome.name(),
+        Err(error) => error.kind.as_str(),
+    };
+    metrics::counter!("realm_guest_call_outcomes_total", "plugin" => plugin.clone(), "outcome" => name)
+        .increment(1);
+    metrics::histogram!("realm_guest_run_seconds", "plugin" => plugin.clone()).record(spent.time);
+    let bytes = [("in", spent.input_bytes), ("out", spent.output_bytes)];
+    for (direction, bytes) in bytes {
+        metrics::counter!("realm_guest_bytes_total", "plugin" => plugin.clone(), "direction" => direction)
+            .increment(bytes as u64);
+    }
+    if outcome.is_err() {
+        metrics::counter!("realm_guest_call_failures_total", "plugin" => plugin, "kind" => name)
+            .increment(1);
     }
 }
 
@@ -220,12 +251,14 @@ pub(super) async fn describe(
     };
     let run = Run {
         exports: Arc::clone(exports),
+        limits: Arc::new(engine.limits.clone()),
         subject,
         files: Arc::new(NoFiles),
         token: CallToken::default(),
-        nested: false,
+        // It can be installed whatever the others do.
+        reserved: true,
     };
-    match run.ask(engine, Question::Describe).await? {
+    match run.ask(engine, Question::Describe).await.0? {
         Given::Description(description) => Ok(description),
         Given::Outcome(_) => unreachable!("nobody asked for it"),
     }
@@ -234,71 +267,102 @@ pub(super) async fn describe(
 /// A question to a plugin, and all that it takes to ask it.
 struct Run {
     exports: Arc<Exports>,
+    limits: Arc<CallLimits>,
     subject: Subject,
     files: Arc<dyn Files>,
     token: CallToken,
-    nested: bool,
+    /// Whether it has a slot that others do not get.
+    reserved: bool,
 }
 
 impl Run {
     /// Asks in a fresh store, under every limit, on a thread for guests.
-    async fn ask(self, engine: &Arc<PluginEngine>, question: Question) -> Result<Given, CallError> {
+    async fn ask(
+        self,
+        engine: &Arc<PluginEngine>,
+        question: Question,
+    ) -> (Result<Given, CallError>, Spent) {
         let Self {
             exports,
+            limits,
             subject,
             files,
             token,
-            nested,
+            reserved,
         } = self;
-        let slots = if nested && !mutant!("nested-call-waits-for-a-slot") {
+        let slots = if reserved {
             &engine.reserved
         } else {
             &engine.slots
         };
+        let waiting = Instant::now();
         // Other plugins' calls may have every slot; whoever has no more business here does not wait for one.
-        let slot = tokio::select! {
-            biased;
-            ended = token.wait() => return Err(failed(subject, &ended.into(), &Remains::default())),
-            slot = Arc::clone(slots).acquire_owned() => slot,
+        let slot = async {
+            tokio::select! {
+                biased;
+                ended = token.wait() => Err(ended),
+                slot = Arc::clone(slots).acquire_owned() => Ok(slot),
+                () = tokio::time::sleep(limits.slot_wait), if !mutant!("slot-waited-for-without-end") => Err(Ended::NoSlot),
+            }
         };
+        let span = tracing::info_span!(target: TRACE, "slot", otel.name = "slot");
+        let slot = match slot.instrument(span).await {
+            Ok(slot) => slot,
+            Err(ended) => {
+                let error = failed(subject, &ended.into(), &Remains::default());
+                return (Err(error), Spent::default());
+            }
+        };
+        metrics::histogram!("realm_guest_queue_seconds", "plugin" => subject.plugin.clone(), "for" => "slot")
+            .record(waiting.elapsed());
         let speaker = Speaker {
             plugin: subject.plugin.clone(),
             realm: subject.realm.clone(),
             call: subject.call,
         };
-        let capture = Capture::new(speaker, engine.limits.log);
+        let capture = Capture::new(speaker, limits.log);
         let own = (Arc::clone(engine), Arc::clone(&capture));
         let time = match question {
-            Question::Render(_) | Question::Define { .. } => engine.limits.render_deadline,
-            Question::Describe | Question::Transpile(_) => engine.limits.deadline,
+            Question::Render(_) | Question::Define { .. } => limits.render_deadline,
+            Question::Describe | Question::Transpile(_) => limits.deadline,
         };
         // The task runs to its end whatever happens to whoever waits: a running guest's future is never dropped.
-        let ended = engine.threads().spawn(async move {
+        let span = tracing::info_span!(
+            target: TRACE, "run", otel.name = "run", realm.run.seconds = tracing::field::Empty,
+            realm.memory.peak = tracing::field::Empty, realm.reads = tracing::field::Empty,
+        );
+        let recorded = span.clone();
+        let run = async move {
             let (engine, capture) = own;
             let _slot = slot;
-            let mut store = store(&engine, capture, files, token, time);
+            let mut store = store(&engine, &limits, capture, files, token, time);
             let _ticking = engine.running();
             let given = async {
                 let instance = exports.pre.instantiate_async(&mut store).await?;
                 question.ask(&exports, &instance, &mut store).await
             };
-            let given = given.await;
-            let limiter = &store.data().limiter;
-            (given, limiter.memory_refused, limiter.memory_peak)
-        });
-        let (given, memory_refused, memory_peak) = match ended.await {
+            let (given, time) = Timed::new(given).await;
+            (
+                given,
+                spent(&engine, &limits, &store, time),
+                store.data().limiter.memory_refused,
+            )
+        };
+        let ended = engine.threads().spawn(run.instrument(span));
+        let (given, spent, memory_refused) = match ended.await {
             Ok(ended) => ended,
             Err(error) => {
-                return Err(failed(
-                    subject,
-                    &wasmtime::Error::msg(format!("the host panicked: {error}")),
-                    &Remains::default(),
-                ));
+                let error = HostFault(format!("the host panicked: {error}"));
+                let error = failed(subject, &error.into(), &Remains::default());
+                return (Err(error), Spent::default());
             }
         };
+        recorded.record("realm.run.seconds", spent.time.as_secs_f64());
+        recorded.record("realm.memory.peak", spent.memory_peak);
+        recorded.record("realm.reads", spent.reads);
         metrics::histogram!("realm_guest_memory_bytes", "plugin" => subject.plugin.clone())
-            .record(memory_peak as f64);
-        given.map_err(|error| {
+            .record(spent.memory_peak as f64);
+        let given = given.map_err(|error| {
             failed(
                 subject,
                 &error,
@@ -307,18 +371,19 @@ impl Run {
                     stderr: capture.stderr_tail(),
                 },
             )
-        })
+        });
+        (given, spent)
     }
 }
 
 fn store(
     engine: &Arc<PluginEngine>,
+    limits: &CallLimits,
     capture: Arc<Capture>,
     files: Arc<dyn Files>,
     token: CallToken,
     time: Duration,
 ) -> Store<CallWorld> {
-    let limits = &engine.limits;
     let deadline = Deadline::after(time);
     let mut table = wasmtime::component::ResourceTable::new();
     table.set_max_capacity(limits.handles);
@@ -330,6 +395,7 @@ fn store(
         token: token.clone(),
         files,
         reads_left: limits.reads,
+        bytes_in: 0,
         deadline: deadline.clone(),
     };
     let mut store = Store::new(&engine.engine, world);
@@ -337,6 +403,10 @@ fn store(
     // Counts the bytes of one crossing; the slack is for what is not contents.
     store.set_hostcall_fuel(limits.output + (1 << 20));
     store.set_max_component_handles(limits.handles);
+    if engine.meter {
+        // All that there is: it is only counted.
+        let _ = store.set_fuel(u64::MAX);
+    }
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |_| {
         if let Some(ended) = token.ended() {
@@ -351,6 +421,26 @@ fn store(
         ))
     });
     store
+}
+
+fn spent(
+    engine: &PluginEngine,
+    limits: &CallLimits,
+    store: &Store<CallWorld>,
+    time: Duration,
+) -> Spent {
+    let world = store.data();
+    let fuel = engine.meter.then(|| store.get_fuel().ok()).flatten();
+    Spent {
+        time,
+        memory_peak: world.limiter.memory_peak,
+        reads: limits.reads.saturating_sub(world.reads_left),
+        log_bytes: world.capture.bytes(),
+        input_bytes: world.bytes_in,
+        output_bytes: 0,
+        fuel: fuel.map(|left| u64::MAX - left),
+        refused: world.limiter.memory_refused || world.limiter.table_refused,
+    }
 }
 
 fn failed(subject: Subject, error: &wasmtime::Error, remains: &Remains) -> CallError {

@@ -69,6 +69,11 @@ impl Capture {
         }
     }
 
+    /// Bytes that were said so far, those of a last word that was too much included.
+    pub(super) fn bytes(&self) -> usize {
+        self.said.lock().bytes
+    }
+
     /// A line of the log import.
     pub(super) fn log(&self, level: Level, message: &str) -> Result<(), Ended> {
         self.charge(&mut self.said.lock(), message.len())?;

@@ -24,6 +24,8 @@ pub struct EngineOptions {
     pub limits: CallLimits,
     /// Where compiled code is kept.
     pub compiled: PathBuf,
+    /// Whether calls are metered: a count of what a guest did, which costs it a fifth of its speed and more.
+    pub meter: bool,
 }
 
 /// The WebAssembly engine, the threads that guests run on, and the clock that ends them. One per process.
@@ -32,6 +34,7 @@ pub struct PluginEngine {
     pub(super) linker: Linker<CallWorld>,
     pub(super) limits: CallLimits,
     pub(super) compiled: compiled::Store,
+    pub(super) meter: bool,
     /// Pooled instances that are free.
     pub(super) slots: Arc<Semaphore>,
     /// Further ones for calls on behalf of a call that holds one: they wait for nothing but each other, and each of them
@@ -61,13 +64,14 @@ impl PluginEngine {
     /// When the machine cannot run WebAssembly, or the folder for compiled code cannot be used.
     pub fn new(options: &EngineOptions) -> wasmtime::Result<Arc<Self>> {
         let limits = options.limits.clone();
-        let slots = (limits.concurrency * 4).max(8);
+        let slots = limits.slots();
         let reserved = limits.concurrency.max(1);
-        let engine = match Engine::new(&config(&limits, Some(slots + reserved))) {
+        let pooled = config(&limits, options.meter, Some(slots + reserved));
+        let engine = match Engine::new(&pooled) {
             Ok(engine) => engine,
             Err(error) => {
                 warn!(%error, "no pooled instances on this machine: each call pays for its own memory");
-                Engine::new(&config(&limits, None))?
+                Engine::new(&config(&limits, options.meter, None))?
             }
         };
         let mut linker = Linker::new(&engine);
@@ -85,11 +89,18 @@ impl PluginEngine {
             linker,
             limits,
             compiled,
+            meter: options.meter,
             slots: Arc::new(Semaphore::new(slots)),
             reserved: Arc::new(Semaphore::new(reserved)),
             ticker,
             threads: Some(threads),
         }))
+    }
+
+    /// The bounds of calls whose plugin has none of its own.
+    #[must_use]
+    pub fn limits(&self) -> &CallLimits {
+        &self.limits
     }
 
     /// Runs guests: on threads of their own, so that they never delay an answer that needs none.
@@ -112,10 +123,11 @@ impl Drop for PluginEngine {
     }
 }
 
-fn config(limits: &CallLimits, pooled: Option<usize>) -> Config {
+fn config(limits: &CallLimits, meter: bool, pooled: Option<usize>) -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
+        .consume_fuel(meter)
         .concurrency_support(false)
         .max_wasm_stack(limits.stack)
         .async_stack_size(limits.stack + HOST_STACK)

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use wasmtime::{Trap, WasmBacktrace};
+use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
 use super::token::Ended;
 
@@ -39,6 +39,12 @@ impl Kind {
             Self::Cancelled => "cancelled",
             Self::Host => "host",
         }
+    }
+
+    /// Whether it is the plugin's own doing.
+    #[must_use]
+    pub fn is_own(self) -> bool {
+        !matches!(self, Self::Cancelled | Self::Host)
     }
 }
 
@@ -100,6 +106,14 @@ pub(super) struct Remains {
     pub(super) stderr: Vec<String>,
 }
 
+/// What may help where there is no slot.
+const NO_SLOT: &str = "other calls are slow, or there are many plugins: `/_calls` shows them; raise `plugin-concurrency`, of which there are four slots each, or give slow plugins less `concurrency`";
+
+/// The host failed, and not the guest.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct HostFault(pub(super) String);
+
 /// What kind of end an error of the engine is, in words and with a hint.
 pub(super) fn explain(
     error: &wasmtime::Error,
@@ -110,16 +124,23 @@ pub(super) fn explain(
             Ended::Deadline => (
                 Kind::Timeout,
                 Some(
-                    "a loop that does not end, or an input that takes longer than `plugin-deadline` (`plugin-render-deadline` for a render)",
+                    "a loop that does not end, or an input that takes longer than its `deadline` (`render-deadline` of a prerenderer); `realm plugin limit` raises it",
                 ),
             ),
-            Ended::LogLimit => (Kind::Log, Some("log less, or raise `plugin-log`")),
+            Ended::LogLimit => (
+                Kind::Log,
+                Some("log less, or raise its `log`: `realm plugin limit`"),
+            ),
             Ended::ReadLimit => (
                 Kind::Reads,
-                Some("read fewer files, or raise `plugin-reads`"),
+                Some("read fewer files, or raise its `reads`: `realm plugin limit`"),
             ),
-            Ended::Trouble(_) => (Kind::Host, None),
-            _ => (Kind::Cancelled, None),
+            Ended::Trouble(_) => (Kind::Host, Some("it passes: nothing is kept of it")),
+            Ended::NoSlot => (Kind::Host, Some(NO_SLOT)),
+            _ => (
+                Kind::Cancelled,
+                Some("no fault: nobody needs what it would have given"),
+            ),
         };
         return (
             kind,
@@ -128,9 +149,22 @@ pub(super) fn explain(
             Some(ended.clone()),
         );
     }
+    // Of the parts that components are made of, the pool may have none left although there is a slot.
+    if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
+        let ended = Ended::NoSlot;
+        return (
+            Kind::Host,
+            ended.to_string(),
+            Some(NO_SLOT.to_owned()),
+            Some(ended),
+        );
+    }
+    if let Some(fault) = error.downcast_ref::<HostFault>() {
+        let hint = "a bug of the host: its log says more";
+        return (Kind::Host, fault.to_string(), Some(hint.to_owned()), None);
+    }
     if remains.memory_refused {
-        let hint =
-            "the plugin needs more than `plugin-memory` for this input, or never stops allocating";
+        let hint = "the plugin needs more than its `memory` for this input, or never stops allocating; `realm plugin limit` raises it, up to `plugin-memory`";
         return (
             Kind::Memory,
             "it wanted more memory than it may have".to_owned(),
@@ -140,7 +174,7 @@ pub(super) fn explain(
     }
     let root = error.root_cause().to_string();
     if root.contains("hostcall") || root.contains("host call") || root.contains("fuel") {
-        let hint = "the plugin returned or passed more than `plugin-output` bytes";
+        let hint = "the plugin returned or passed more bytes than its `output`; `realm plugin limit` raises it";
         return (
             Kind::Output,
             "it gave the host more bytes than it may".to_owned(),
@@ -172,7 +206,10 @@ pub(super) fn explain(
                 Kind::Trap,
                 "it aborted (WebAssembly `unreachable`) without a word on its standard error"
                     .to_owned(),
-                None,
+                Some(
+                    "a bug in the plugin; built with a panic hook or with names it would say more"
+                        .to_owned(),
+                ),
                 None,
             ),
         },
@@ -182,7 +219,12 @@ pub(super) fn explain(
             Some("a bug in the plugin".to_owned()),
             None,
         ),
-        None => (Kind::Trap, root, None, None),
+        None => (
+            Kind::Trap,
+            root,
+            Some("a bug in the plugin".to_owned()),
+            None,
+        ),
     }
 }
 
@@ -245,7 +287,30 @@ pub(super) fn frames(error: &wasmtime::Error) -> Vec<Frame> {
 
 #[cfg(test)]
 mod tests {
-    use super::panic_message;
+    use wasmtime::{
+        Config, Engine, Instance, InstanceAllocationStrategy, Module, PoolingAllocationConfig,
+        Store,
+    };
+
+    use super::{Kind, Remains, explain, panic_message};
+    use crate::plugins::Ended;
+
+    #[test]
+    fn a_pool_that_has_no_more_is_no_fault_of_the_guest() {
+        let mut pool = PoolingAllocationConfig::new();
+        pool.total_memories(1).max_memory_size(1 << 20);
+        let mut config = Config::new();
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        let engine = Engine::new(&config).unwrap();
+        // A module with a memory of one page.
+        let module = Module::new(&engine, b"\0asm\x01\0\0\0\x05\x03\x01\0\x01").unwrap();
+        let mut store = Store::new(&engine, ());
+        Instance::new(&mut store, &module, &[]).unwrap();
+        let error = Instance::new(&mut store, &module, &[]).unwrap_err();
+        let (kind, _, hint, ended) = explain(&error, &Remains::default());
+        assert_eq!((kind, ended), (Kind::Host, Some(Ended::NoSlot)));
+        assert!(hint.unwrap().contains("`plugin-concurrency`"));
+    }
 
     #[test]
     fn a_panic_is_told_with_its_place() {

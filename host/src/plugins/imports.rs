@@ -92,6 +92,8 @@ pub(super) struct CallWorld {
     pub(super) token: CallToken,
     pub(super) files: Arc<dyn Files>,
     pub(super) reads_left: usize,
+    /// Bytes that were handed to the guest.
+    pub(super) bytes_in: usize,
     pub(super) deadline: Deadline,
 }
 
@@ -150,12 +152,15 @@ impl files::Host for CallWorld {
             read = self.files.read(specifier, referrer) => read,
         };
         Ok(match read {
-            Ok(Ok(contents)) => Ok(types::File {
-                url: contents.url,
-                path: contents.path,
-                media_type: contents.media_type,
-                contents: contents.bytes.to_vec(),
-            }),
+            Ok(Ok(contents)) => {
+                self.bytes_in += contents.bytes.len();
+                Ok(types::File {
+                    url: contents.url,
+                    path: contents.path,
+                    media_type: contents.media_type,
+                    contents: contents.bytes.to_vec(),
+                })
+            }
             Ok(Err(failure)) => Err(failure.into()),
             Err(trouble) => return Err(Ended::Trouble(trouble.0).into()),
         })
@@ -178,14 +183,17 @@ impl modules::Host for CallWorld {
         };
         self.deadline.stood_still(since);
         Ok(match loaded {
-            Ok(Ok(module)) => Ok(modules::Module {
-                url: module.url,
-                media_type: module.media_type.to_owned(),
-                code: module.code.to_vec(),
-                source_map: module
-                    .source_map
-                    .map(|map| String::from_utf8_lossy(&map).into_owned()),
-            }),
+            Ok(Ok(module)) => {
+                self.bytes_in += module.code.len();
+                Ok(modules::Module {
+                    url: module.url,
+                    media_type: module.media_type.to_owned(),
+                    code: module.code.to_vec(),
+                    source_map: module
+                        .source_map
+                        .map(|map| String::from_utf8_lossy(&map).into_owned()),
+                })
+            }
             Ok(Err(LoadFailure::Unreadable(failure))) => {
                 Err(modules::LoadError::Unreadable(failure.into()))
             }

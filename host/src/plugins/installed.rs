@@ -5,11 +5,14 @@ use wasmtime::component::{Component, InstancePre};
 
 use super::admission::Admission;
 use super::bindings::exports::realm::plugin::{about, prerenderer, transpiler};
+use super::bounds::{Bounds, Ceilings};
+use super::breaker::Breaker;
 use super::call;
 use super::engine::PluginEngine;
 use super::error::CallError;
 use super::imports::CallWorld;
 use super::output::MEDIA_TYPES;
+use crate::config::CallLimits;
 
 /// A component that may be called.
 pub struct Plugin {
@@ -27,8 +30,19 @@ pub struct Plugin {
     pub renders: Vec<String>,
     /// Who may call it now.
     pub admission: Arc<Admission>,
+    /// Where it is not called for a while.
+    pub breaker: Arc<Breaker>,
+    /// Bounds of its calls.
+    pub limits: Arc<CallLimits>,
+    /// Those among them that are its own.
+    pub bounds: Bounds,
+    /// The row that they are from.
+    row: String,
     pub(super) exports: Arc<Exports>,
 }
+
+/// The row of a plugin that has the host's bounds.
+pub(crate) const NO_BOUNDS: &str = "{}";
 
 /// A component, linked, and where what it exports is found.
 pub(super) struct Exports {
@@ -192,16 +206,53 @@ impl Plugin {
             gives: rule.gives,
             media_type: rule.media_type,
         };
+        let limits = Arc::new(engine.limits.clone());
+        let label = format!("{}@{}", description.name, description.version);
         Ok(Arc::new(Self {
+            breaker: Breaker::new(label, digest.clone(), limits.breaker),
+            admission: Admission::new(limits.concurrency, limits.queue),
+            limits,
+            bounds: Bounds::default(),
+            row: NO_BOUNDS.to_owned(),
             digest,
             name: description.name,
             version: description.version,
             summary: description.summary,
             rules: description.transpiles.into_iter().map(rule).collect(),
             renders: description.renders,
-            admission: Admission::new(engine.limits.concurrency, engine.limits.queue),
             exports,
         }))
+    }
+
+    /// The same component as a row of the database bounds it. Where `before` has it so already, that one; else its breaker
+    /// starts closed. Calls in flight go on under the bounds that they have begun with.
+    pub(crate) fn bounded(
+        self: &Arc<Self>,
+        row: &str,
+        before: Option<&Arc<Self>>,
+        host: &CallLimits,
+        ceilings: Ceilings,
+    ) -> Arc<Self> {
+        if let Some(before) = before.filter(|before| before.row == row) {
+            return Arc::clone(before);
+        }
+        let bounds = Bounds::of_row(row);
+        let limits = Arc::new(bounds.over(host, ceilings));
+        self.admission.bound(limits.concurrency, limits.queue);
+        Arc::new(Self {
+            digest: self.digest.clone(),
+            name: self.name.clone(),
+            version: self.version.clone(),
+            summary: self.summary.clone(),
+            rules: self.rules.clone(),
+            renders: self.renders.clone(),
+            admission: Arc::clone(&self.admission),
+            breaker: Breaker::new(self.label(), self.digest.clone(), host.breaker),
+            limits,
+            bounds,
+            row: row.to_owned(),
+            exports: Arc::clone(&self.exports),
+        })
     }
 }
 

@@ -12,6 +12,7 @@ pub(super) struct Limiter {
     table_elements: usize,
     pub(super) memory_refused: bool,
     pub(super) memory_peak: usize,
+    pub(super) table_refused: bool,
 }
 
 impl Limiter {
@@ -21,6 +22,7 @@ impl Limiter {
             table_elements,
             memory_refused: false,
             memory_peak: 0,
+            table_refused: false,
         }
     }
 }
@@ -51,7 +53,9 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= self.table_elements)
+        let allowed = desired <= self.table_elements;
+        self.table_refused |= !allowed;
+        Ok(allowed)
     }
 
     fn instances(&self) -> usize {

@@ -4,6 +4,8 @@
 
 mod admission;
 mod bindings;
+mod bounds;
+mod breaker;
 mod call;
 mod calls;
 mod capture;
@@ -16,15 +18,19 @@ mod limits;
 mod live;
 mod output;
 mod pipeline;
+mod spent;
 mod token;
 mod wasi;
 
 pub use self::admission::{Admission, Permit, QueueFull};
+pub use self::bounds::{BoundError, Bounds, Ceilings};
+pub use self::breaker::{Breaker, CircuitOpen, Passage};
 pub use self::call::{Call, NoFiles, Work};
 pub use self::calls::{CallState, Calls, Elsewhere, Found, InFlight, Landed, ReadEntry, ReadKind};
 pub use self::engine::{EngineOptions, PluginEngine};
 pub use self::error::{CallError, Frame, Kind};
 pub use self::imports::{Contents, Files, LoadFailure, LoadedModule, ReadFailure, ReadTrouble};
+pub(crate) use self::installed::NO_BOUNDS;
 pub use self::installed::{InstallError, Plugin, Rule};
 pub use self::live::LivePlugins;
 pub use self::output::{
@@ -32,6 +38,7 @@ pub use self::output::{
     Severity,
 };
 pub use self::pipeline::{BROWSER_FORMATS, Picks, Plugins, Stage, StageChoice, UnknownPlugin};
+pub use self::spent::Spent;
 pub use self::token::{CallToken, Ended};
 
 /// The version of the plugin contract; part of every derivation's key.

@@ -58,6 +58,10 @@ impl Plugins {
         name.update(super::WIT_VERSION.as_bytes());
         for plugin in &all {
             name.update(plugin.digest.as_bytes());
+            // What failed by a limit may come out well under another one.
+            if !mutant!("limits-not-in-the-name") {
+                name.update(plugin.bounds.name().as_bytes());
+            }
         }
         for (extension, plugin) in &picks {
             name.update(format!("\n{extension} {plugin}").as_bytes());
@@ -98,6 +102,15 @@ impl Plugins {
         {
             self.lack_one.store(true, Ordering::SeqCst);
         }
+    }
+
+    /// Whether it is the same in everything, bounds that no outcome depends on included.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let pairs = || self.all.iter().zip(&other.all);
+        self.name == other.name
+            && self.all.len() == other.all.len()
+            && pairs().all(|(one, other)| Arc::ptr_eq(one, other))
     }
 
     /// The operator's picks.

@@ -29,6 +29,9 @@ pub enum Ended {
     /// It read more files than it may.
     #[error("it read more files than it may")]
     ReadLimit,
+    /// Other plugins' calls have every instance slot.
+    #[error("calls have had every instance slot for too long")]
+    NoSlot,
     /// The host could not give it what it asked for, for reasons that pass.
     #[error("the host could not read a file for it: {0}")]
     Trouble(String),

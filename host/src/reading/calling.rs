@@ -1,5 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use tracing::{Instrument, warn};
 
@@ -8,8 +9,8 @@ use super::guest_files::{CallFiles, guest_url};
 use super::stored::StoredSet;
 use super::{Interruption, Origin, ReadError};
 use crate::plugins::{
-    Call, CallError, CallState, Contents, Diagnostic, Ended, InFlight, Kind, Landed, Outcome,
-    Stage, Work,
+    Call, CallError, CallState, CircuitOpen, Contents, Diagnostic, Ended, InFlight, Kind, Landed,
+    Outcome, Stage, Work,
 };
 use crate::realm::{BlobHash, media_type};
 use crate::telemetry::TRACE;
@@ -24,6 +25,11 @@ impl<'a> Run<'a> {
         set: &StoredSet,
     ) -> Result<Arc<Outcome>, Interruption> {
         let reader = self.reader;
+        let breaker = &stage.plugin.breaker;
+        // Whoever is not called does not wait for a turn either.
+        breaker
+            .look(self.realm.id, Instant::now())
+            .map_err(|open| refused(stage, open))?;
         #[cfg(feature = "under-test")]
         crate::gates::pass("begin-call", self.file.path.as_str()).await;
         let (call, landed, known) = self.begin(stage);
@@ -35,18 +41,38 @@ impl<'a> Run<'a> {
         if self.plugins.lack_one() && !mutant!("removed-plugin-called") {
             return Err(Interruption::Change);
         }
+        let span = tracing::info_span!(
+            target: TRACE,
+            "guest",
+            otel.name = self.work.as_str(),
+            otel.status_code = tracing::field::Empty,
+            realm.plugin = call.plugin,
+            realm.plugin.digest = call.digest,
+            realm.call = call.id,
+            realm.path = self.file.path.as_str(),
+            realm.url = call.realm.1,
+            realm.outcome = tracing::field::Empty,
+        );
         let _permit = if self.work.is_nested() && !mutant!("nested-call-waits-for-admission") {
             // It runs under the admission of the call that waits for it.
             None
         } else {
-            let admission = &stage.plugin.admission;
-            tokio::select! {
+            let (admission, waiting) = (&stage.plugin.admission, Instant::now());
+            let queue =
+                tracing::info_span!(target: TRACE, parent: &span, "queue", otel.name = "queue");
+            let permit = tokio::select! {
                 biased;
                 ended = call.token.wait() => return Err(interrupted(ended)),
                 () = self.flight.abandoned.cancelled() => return Err(ReadError::Stopping.into()),
-                permit = admission.enter(self.realm.id, self.since) => Some(permit.map_err(ReadError::from)?),
-            }
+                permit = admission.enter(self.realm.id, self.since).instrument(queue) => Some(permit.map_err(ReadError::from)?),
+            };
+            metrics::histogram!("realm_guest_queue_seconds", "plugin" => call.plugin.clone(), "for" => "turn")
+                .record(waiting.elapsed());
+            permit
         };
+        // Others may have failed while this one waited.
+        let passage = breaker.enter(self.realm.id, Instant::now());
+        let passage = passage.map_err(|open| refused(stage, open))?;
         let bytes = match &input.bytes {
             Some(bytes) => bytes.clone(),
             None => reader
@@ -73,7 +99,9 @@ impl<'a> Run<'a> {
             work: self.work,
             plugins: Arc::clone(self.plugins),
             since: self.since,
+            trouble: Arc::default(),
         };
+        let trouble = Arc::clone(&files.trouble);
         let request = Call {
             id: call.id,
             plugin: Arc::clone(&stage.plugin),
@@ -84,29 +112,30 @@ impl<'a> Run<'a> {
             files: Arc::new(files),
             token: call.token.clone(),
         };
-        let span = tracing::info_span!(
-            target: TRACE,
-            "guest",
-            otel.name = self.work.as_str(),
-            otel.status_code = tracing::field::Empty,
-            realm.plugin = call.plugin,
-            realm.call = call.id,
-            realm.path = path.as_str(),
-        );
-        let running = reader.0.engine.call(request).instrument(span.clone());
+        let running = reader.0.engine.measure(request).instrument(span.clone());
         let mut running = std::pin::pin!(running);
-        let outcome = tokio::select! {
+        let (outcome, spent) = tokio::select! {
             outcome = &mut running => outcome,
             () = self.flight.abandoned.cancelled() => {
                 call.token.end(Ended::Abandoned);
                 running.await
             }
         };
-        if outcome.is_err() {
-            span.record("otel.status_code", "ERROR");
+        passage.over(outcome.as_ref().err(), Instant::now());
+        match &outcome {
+            Ok(outcome) => span.record("realm.outcome", outcome.name()),
+            Err(error) => {
+                span.record("otel.status_code", "ERROR");
+                span.record("realm.outcome", error.kind.as_str())
+            }
+        };
+        // It may have made do without, and would have given another thing with more.
+        if spent.refused && !mutant!("outcome-of-a-limit-kept") {
+            call.untold.store(true, Ordering::SeqCst);
         }
         self.take(&call, known);
-        let outcome = match outcome.map_err(|error| self.judge(error)) {
+        let trouble = || trouble.lock().take();
+        let outcome = match outcome.map_err(|error| self.judge(error, trouble)) {
             Ok(outcome) => Arc::new(outcome),
             // What it has read is worth knowing: a change of it may mend the document.
             Err(Interruption::Failed(ReadError::Call(error))) if self.is_document(&error) => {
@@ -129,15 +158,19 @@ impl<'a> Run<'a> {
     }
 
     /// What a call's failure means for whoever waits.
-    fn judge(&self, error: CallError) -> Interruption {
+    fn judge(&self, error: CallError, trouble: impl FnOnce() -> Option<ReadError>) -> Interruption {
         match error.ended.clone() {
+            Some(Ended::NoSlot) => ReadError::NoSlot(error.plugin).into(),
+            Some(ended @ Ended::Trouble(_)) => match trouble() {
+                Some(error) => error.into(),
+                None => interrupted(ended),
+            },
             Some(
                 ended @ (Ended::Change
                 | Ended::Notice
                 | Ended::Removed
                 | Ended::Abandoned
-                | Ended::Stopping
-                | Ended::Trouble(_)),
+                | Ended::Stopping),
             ) => interrupted(ended),
             // It failed on bytes that nobody wants any more.
             _ if self.stamp.is_overtaken() => Interruption::Change,
@@ -176,6 +209,12 @@ impl<'a> Run<'a> {
         self.untold |= call.untold.load(Ordering::SeqCst);
         self.elsewhere.extend(call.elsewhere());
     }
+}
+
+fn refused(stage: &Stage, open: Box<CircuitOpen>) -> ReadError {
+    metrics::counter!("realm_guest_calls_refused_total", "plugin" => stage.plugin.label())
+        .increment(1);
+    ReadError::Open(open.into())
 }
 
 fn interrupted(ended: Ended) -> Interruption {

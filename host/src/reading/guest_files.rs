@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
 use url::Url;
 
 use super::calling::broken;
@@ -37,6 +38,8 @@ pub(crate) struct CallFiles {
     pub(crate) plugins: Arc<Plugins>,
     /// Since when somebody waits for the call.
     pub(crate) since: Instant,
+    /// What kept the host from giving it a module: for whoever waits for the call.
+    pub(crate) trouble: Arc<Mutex<Option<ReadError>>>,
 }
 
 /// How long it may take until all calls that a removed plugin is needed for have been told so.
@@ -252,6 +255,7 @@ impl CallFiles {
                         // This call is about to be ended for the same reason, and starts anew.
                         let _ = tokio::time::timeout(REMOVING, self.call.token.wait()).await;
                     }
+                    *self.trouble.lock() = Some(error.clone());
                     return Err(trouble(error));
                 }
             };

@@ -30,7 +30,9 @@ use tokio_util::task::TaskTracker;
 use crate::cache::{ByteCache, Flights};
 use crate::changes::{BootTime, Hub};
 use crate::database::{Database, DatabaseError, bounded};
-use crate::plugins::{CallError, Calls, LivePlugins, PluginEngine, Plugins, QueueFull};
+use crate::plugins::{
+    CallError, Calls, CircuitOpen, LivePlugins, PluginEngine, Plugins, QueueFull,
+};
 use crate::realm::{BlobHash, Generation, LocalPath, RealmUrl};
 use crate::registry::{Mounted, Registry};
 
@@ -203,6 +205,12 @@ pub enum ReadError {
     /// Too many calls wait.
     #[error(transparent)]
     Queue(#[from] QueueFull),
+    /// A plugin has failed again and again, and is left alone for a while.
+    #[error(transparent)]
+    Open(Arc<CircuitOpen>),
+    /// Other calls have every instance slot.
+    #[error("{0} was not called: calls have had every instance slot for too long")]
+    NoSlot(String),
     /// A plugin failed.
     #[error(transparent)]
     Call(Arc<CallError>),

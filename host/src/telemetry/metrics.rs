@@ -80,7 +80,30 @@ fn describe() {
         "realm_calls_cancelled_total",
         "Guest calls ended because something that they had read has changed."
     );
-    histogram!("realm_guest_call_seconds", "How long guest calls took.");
+    counter!(
+        "realm_guest_call_outcomes_total",
+        "Guest calls that have ended, by plugin and by what they came to: a kind of outcome or of failure."
+    );
+    counter!(
+        "realm_guest_calls_refused_total",
+        "Guest calls that were not made because the plugin has failed again and again in the realm, by plugin."
+    );
+    histogram!(
+        "realm_guest_call_seconds",
+        "How long guest calls took, from their turn to their end."
+    );
+    histogram!(
+        "realm_guest_run_seconds",
+        "How long guests ran, waits left out."
+    );
+    histogram!(
+        "realm_guest_queue_seconds",
+        "How long guest calls waited, for their turn among the plugin's calls and for a slot among all."
+    );
+    counter!(
+        "realm_guest_bytes_total",
+        "Bytes that guests were handed (in) and gave back (out), by plugin."
+    );
     histogram!(
         "realm_guest_memory_bytes",
         "The most linear memory that a guest call had."
@@ -113,6 +136,10 @@ fn describe() {
     gauge!(
         "realm_plugin_waiting",
         "Calls that wait for their turn, by plugin."
+    );
+    gauge!(
+        "realm_plugin_breakers_open",
+        "Realms in which a plugin is not called for a while, by plugin."
     );
     gauge!("realm_cache_bytes", "Bytes held, by cache.");
     gauge!("realm_cache_entries", "Entries held, by cache.");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Every directive, with its arguments.
-pub const DIRECTIVES: [&str; 18] = [
+pub const DIRECTIVES: [&str; 20] = [
     "spin",
     "allocate",
     "recurse",
@@ -22,6 +22,8 @@ pub const DIRECTIVES: [&str; 18] = [
     "declined",
     "invalid",
     "asset",
+    "room <bytes>",
+    "hoard <specifier>",
 ];
 
 /// One way to misbehave.
@@ -63,6 +65,10 @@ pub enum Directive<'a> {
     Invalid,
     /// Gives a second output, `.css`.
     Asset,
+    /// Gives whether it could have that many bytes more.
+    Room(usize),
+    /// Keeps its own file and the one that it reads, and gives all that it has ever kept.
+    Hoard(&'a str),
 }
 
 impl<'a> Directive<'a> {
@@ -112,6 +118,8 @@ impl<'a> Directive<'a> {
             "declined" => Self::Declined,
             "invalid" => Self::Invalid,
             "asset" => Self::Asset,
+            "room" => Self::Room(number("a number of bytes")?),
+            "hoard" => Self::Hoard(needed("a specifier")?),
             "" => return Err("the first line has no directive".into()),
             _ => return Err(format!("`{name}` is no directive")),
         })

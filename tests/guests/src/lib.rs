@@ -71,6 +71,10 @@ impl Transpiler for Misbehave {
             Directive::Declined => Err(Failure::Declined),
             Directive::Invalid => Err(invalid(line, text, &input.path)),
             Directive::Load(_) => Err(Diagnostic::error("only documents load modules").into()),
+            Directive::Room(bytes) => Ok(module(observe::room(bytes))),
+            Directive::Hoard(specifier) => {
+                Ok(module(observe::hoard(realm, &input.url, text, specifier)?))
+            }
             Directive::Asset => {
                 Ok(module("with an asset").asset(Asset::new(".css", "text/css", "a {}\n")))
             }

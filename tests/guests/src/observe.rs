@@ -2,6 +2,8 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::hint::black_box;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -9,6 +11,7 @@ use realm_guest_sdk::{Failure, File, Files, ReadError};
 use serde_json::{Value, json};
 
 static CALLS: AtomicU32 = AtomicU32::new(0);
+static HOARD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// How many calls this instance has seen: always 1 where every call has a fresh instance.
 pub(crate) fn state() -> u32 {
@@ -44,6 +47,27 @@ pub(crate) fn reads(realm: &dyn Files, referrer: &str, count: usize) -> usize {
     let absent =
         |n: &usize| realm.read(&format!("./absent-{n}"), referrer) == Err(ReadError::NotFound);
     (0..count).filter(absent).count()
+}
+
+/// Whether there is room for so many bytes more.
+pub(crate) fn room(bytes: usize) -> bool {
+    let mut room = Vec::<u8>::new();
+    black_box(&mut room).try_reserve_exact(bytes).is_ok()
+}
+
+/// Keeps this file and another, where a later call would find them; gives all that was ever kept: `{"seen", "kept"}`.
+pub(crate) fn hoard(
+    realm: &dyn Files,
+    referrer: &str,
+    own: &str,
+    specifier: &str,
+) -> Result<Value, Failure> {
+    let read = contents(realm, referrer, specifier)?;
+    let mut kept = HOARD.lock().expect("never poisoned");
+    kept.extend([own.to_owned(), read]);
+    // In memory that is never given back, too.
+    std::mem::forget(kept.clone());
+    Ok(json!({ "seen": kept.len(), "kept": *kept }))
 }
 
 /// All of it must be the same in every call.

@@ -60,6 +60,8 @@ impl Prerenderer for Misbehave {
             Directive::Echo(text) => text.into(),
             Directive::Declined => return Err(Failure::Declined),
             Directive::Invalid => return Err(invalid(line, text, &document.path)),
+            Directive::Room(bytes) => observe::room(bytes).into(),
+            Directive::Hoard(specifier) => observe::hoard(realm, &document.url, text, specifier)?,
             Directive::Asset => "documents have none".into(),
         };
         let html = shown.to_string().replace('&', "&amp;").replace('<', "&lt;");

@@ -66,6 +66,28 @@ impl Target {
         }
     }
 
+    /// Bounds a plugin's calls; without a value, a bound is the host's again.
+    pub(crate) async fn limit_plugin(
+        &self,
+        plugin: &str,
+        bounds: &[(String, Option<String>)],
+    ) -> anyhow::Result<Value> {
+        match self {
+            Self::Http(http) => {
+                let bounds: serde_json::Map<_, _> = bounds
+                    .iter()
+                    .map(|(key, value)| (key.clone(), json!(value)))
+                    .collect();
+                let change = json!({ "limits": bounds });
+                http.plugin(Method::PATCH, plugin, Some(change)).await
+            }
+            Self::Direct(direct) => {
+                let catalog = direct.catalog().await?;
+                Ok(catalog.limit(plugin, bounds).await?.to_json())
+            }
+        }
+    }
+
     /// Takes an installed component away.
     pub(crate) async fn remove_plugin(&self, plugin: &str) -> anyhow::Result<()> {
         match self {
