@@ -181,6 +181,9 @@ fn inspect(context: &Context, plugin: &Value) {
     for takes in plugin["renders"].as_array().into_iter().flatten() {
         println!("  {:<11} {}", "renders", takes.as_str().unwrap_or_default());
     }
+    for option in super::plugin_options::lines(&plugin["optionsSchema"]) {
+        println!("  {:<11} {option}", "option");
+    }
 }
 
 #[cfg(test)]

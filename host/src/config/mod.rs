@@ -42,6 +42,8 @@ pub struct CallLimits {
     pub concurrency: usize,
     /// Calls of one plugin that wait.
     pub queue: usize,
+    /// Segments and lines of one source map.
+    pub map_segments: usize,
     /// Restarts of one request.
     pub restarts: usize,
     /// Bytes that a pooled slot keeps between calls.
@@ -325,6 +327,7 @@ impl Config {
                 table_elements: raw.number("plugin-table-elements")?,
                 concurrency: if concurrency == 0 { cores } else { concurrency },
                 queue: raw.number("plugin-queue")?,
+                map_segments: raw.number("plugin-map-segments")?,
                 restarts: raw.number("plugin-restarts")?,
                 resident: raw.bytes("plugin-resident")?,
             },

@@ -14,8 +14,10 @@ mod imports;
 mod installed;
 mod limits;
 mod live;
+mod options;
 mod output;
 mod pipeline;
+mod source_map;
 mod token;
 mod wasi;
 
@@ -27,11 +29,15 @@ pub use self::error::{CallError, Frame, Kind};
 pub use self::imports::{Contents, Files, LoadFailure, LoadedModule, ReadFailure, ReadTrouble};
 pub use self::installed::{InstallError, Plugin, Rule};
 pub use self::live::LivePlugins;
+pub use self::options::{OptionsProblem, OptionsSchema};
 pub use self::output::{
     Asset, Definition, Diagnostic, FORMATS, Outcome, Output, Position, Rendering, Rendition,
     Severity,
 };
-pub use self::pipeline::{BROWSER_FORMATS, Picks, Plugins, Stage, StageChoice, UnknownPlugin};
+pub use self::pipeline::{
+    BROWSER_FORMATS, MAX_STAGES, Picks, Plugins, Stage, StageChoice, UnknownPlugin,
+};
+pub use self::source_map::{BadMap, Place, Source, SourceMap};
 pub use self::token::{CallToken, Ended};
 
 /// The version of the plugin contract; part of every derivation's key.
