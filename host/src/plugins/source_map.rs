@@ -71,7 +71,7 @@ struct Raw {
     #[serde(default)]
     sections: Option<IgnoredAny>,
     #[serde(default)]
-    mappings: String,
+    mappings: Option<String>,
     #[serde(default)]
     source_root: Option<String>,
     #[serde(default)]
@@ -88,15 +88,17 @@ impl SourceMap {
     /// # Errors
     /// When it is none, or too large.
     pub fn read(json: &[u8], most: usize) -> Result<Self, BadMap> {
-        let raw: Raw =
-            serde_json::from_slice(json).map_err(|error| BadMap::Shape(error.to_string()))?;
+        let shape = |error: &dyn std::fmt::Display| BadMap::Shape(error.to_string());
+        let text = std::str::from_utf8(json).map_err(|error| shape(&error))?;
+        let raw: Raw = serde_json::from_str(text).map_err(|error| shape(&error))?;
         if raw.sections.is_some() {
             return Err(BadMap::Sections);
         }
         if raw.version != 3 {
             return Err(BadMap::Shape(format!("its version is {}", raw.version)));
         }
-        let ends = raw.mappings.bytes();
+        let mappings = raw.mappings.ok_or_else(|| shape(&"it has no `mappings`"))?;
+        let ends = mappings.bytes();
         let ends = ends.filter(|byte| matches!(byte, b',' | b';')).count();
         if ends >= most && !mutant!("map-of-any-size-read") {
             return Err(BadMap::Size(most));
@@ -123,7 +125,7 @@ impl SourceMap {
         let decoded = Encoded::from_json(JSONSourceMap {
             version: 3,
             file: None,
-            mappings: raw.mappings,
+            mappings,
             source_root: None,
             sources: vec![String::new(); sources.len()],
             sources_content: None,

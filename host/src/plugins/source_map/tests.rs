@@ -15,6 +15,7 @@ fn at(line: u32, column: u32) -> Position {
 fn what_is_no_map_says_why() {
     let error = |map: Value| read(&map).unwrap_err().to_string();
     assert!(error(json!([])).contains("no source map of version 3"));
+    assert!(error(json!({ "version": 3, "sources": [] })).contains("no `mappings`"));
     assert!(error(json!({ "version": 2, "mappings": "" })).contains("version is 2"));
     let index = json!({ "version": 3, "sections": [] });
     assert_eq!(read(&index).unwrap_err(), BadMap::Sections);
