@@ -138,6 +138,7 @@ pub async fn run(
     let calls = Arc::new(Calls::default());
     core.hub.subscribe(Arc::clone(&calls) as _);
     let (engine, catalog) = open_catalog(&core, &config, &calls).await?;
+    core.lifecycle.know(Arc::clone(catalog.live()));
     let listening = match &config.database_url {
         Some(url) => Some(
             listen(url, &core.database, Arc::clone(&core.hub))
@@ -399,6 +400,7 @@ fn read_limits(config: &Config) -> ReadLimits {
         stale_limit: config.stale_limit,
         cache_bytes: config.cache_bytes,
         max_file_bytes: config.max_file_bytes,
+        map_segments: config.limits.map_segments,
         restarts: config.limits.restarts,
         generation_wait: config.generation_wait,
         database_timeout: config.database_timeout,

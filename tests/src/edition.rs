@@ -19,7 +19,8 @@ impl Edition {
         }))
     }
 
-    /// Of another name, version or rule (`takes`, `gives`), or that `does` something: `hold`, `random`.
+    /// Of another name, version or rule (`takes`, `gives`), or that `does` something (`hold`, `random`, `stage`), or
+    /// with a `schema` of its options (`options` for the one of stages).
     #[must_use]
     pub fn with(mut self, key: &str, value: &str) -> Self {
         self.0[key] = json!(value);

@@ -80,6 +80,9 @@ impl Entry {
             let (running, waiting) = plugin.admission.load();
             shown["transpiles"] = takes.collect();
             shown["renders"] = json!(plugin.renders);
+            if let Some(options) = &plugin.options_schema {
+                shown["optionsSchema"] = options.schema.clone();
+            }
             shown["running"] = json!(running);
             shown["waiting"] = json!(waiting);
             let open = plugin.breaker.open(Instant::now());

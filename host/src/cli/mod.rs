@@ -13,6 +13,7 @@ mod invalidate;
 mod list;
 mod migrate;
 mod plugin;
+mod plugin_options;
 mod publish;
 mod serve;
 mod settings;

@@ -214,6 +214,9 @@ fn inspect(context: &Context, plugin: &Value) {
         println!("  {:<11} {}", "renders", takes.as_str().unwrap_or_default());
     }
     bounds::inspect(plugin);
+    for option in super::plugin_options::lines(&plugin["optionsSchema"]) {
+        println!("  {:<11} {option}", "option");
+    }
 }
 
 #[cfg(test)]

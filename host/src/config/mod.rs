@@ -46,6 +46,8 @@ pub struct CallLimits {
     pub slot_wait: Duration,
     /// When a plugin that fails again and again is left alone.
     pub breaker: BreakerLimits,
+    /// Segments and lines of one source map.
+    pub map_segments: usize,
     /// Restarts of one request.
     pub restarts: usize,
     /// Bytes that a pooled slot keeps between calls.
@@ -354,6 +356,7 @@ impl Config {
                     pause: raw.duration("plugin-pause")?,
                     longest_pause: raw.duration("plugin-longest-pause")?,
                 },
+                map_segments: raw.number("plugin-map-segments")?,
                 restarts: raw.number("plugin-restarts")?,
                 resident: raw.bytes("plugin-resident")?,
             },

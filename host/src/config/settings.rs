@@ -392,6 +392,11 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("plugin-longest-pause", "1m", "the longest such pause"),
     setting(
+        "plugin-map-segments",
+        "1000000",
+        "segments and lines of one source map; of a larger one there is none",
+    ),
+    setting(
         "plugin-restarts",
         "3",
         "how often a request starts anew because what it read has changed, before it is told to come again",

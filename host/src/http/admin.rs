@@ -44,7 +44,8 @@ pub(super) fn routes(app: &App, metrics: Metrics) -> Router<App> {
             "/_definitions",
             get(definitions::look).delete(definitions::clear),
         )
-        .route("/_rendered", get(rendered::rendered));
+        .route("/_rendered", get(rendered::rendered))
+        .route("/_made", get(made::made));
     router
 }
 
@@ -275,5 +276,46 @@ mod rendered {
                 answer::json(StatusCode::SERVICE_UNAVAILABLE, "application/json", &data)
             }
         }
+    }
+}
+
+/// What a file's pipeline makes of it now, with what its plugins say.
+#[cfg(feature = "under-test")]
+mod made {
+    use axum::extract::{RawQuery, State};
+    use axum::response::Response;
+    use hyper::StatusCode;
+    use serde_json::json;
+
+    use super::{App, answer};
+    use crate::reading::{Asked, Made};
+    use crate::realm::LocalPath;
+
+    /// The query is the file's URL.
+    pub(super) async fn made(State(app): State<App>, RawQuery(url): RawQuery) -> Response {
+        let url = url.unwrap_or_default();
+        let found = app.0.registry.find(&url);
+        let found = found.and_then(|(realm, path)| Some((realm, LocalPath::decode(path).ok()?)));
+        let Some((realm, path)) = found else {
+            return answer::empty(StatusCode::NOT_FOUND);
+        };
+        let (status, data) = match app.0.reader.module(&realm, &path, Asked::now()).await {
+            Ok(read) => {
+                let data = match &*read.value.made {
+                    Made::Output(output) => json!({
+                        "contents": String::from_utf8_lossy(&output.contents), "mediaType": output.media_type,
+                        "imports": output.imports, "diagnostics": output.diagnostics,
+                    }),
+                    Made::Failed(failure) => json!({ "diagnostics": failure.diagnostics }),
+                    Made::AsIs => json!({}),
+                };
+                (StatusCode::OK, data)
+            }
+            Err(error) => {
+                let data = json!({ "error": error.to_string() });
+                (StatusCode::SERVICE_UNAVAILABLE, data)
+            }
+        };
+        answer::json(status, "application/json", &data)
     }
 }

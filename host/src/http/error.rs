@@ -198,6 +198,7 @@ fn from_diagnostic(status: StatusCode, diagnostic: &Diagnostic, plugin: Option<&
             .as_ref()
             .map(|help| ("help".to_owned(), json!(help))),
     );
+    let plugin = diagnostic.plugin.as_deref().or(plugin);
     meta.extend(plugin.map(|plugin| ("plugin".to_owned(), json!(plugin))));
     let more = Map::from_iter([
         ("source".to_owned(), Value::Object(source)),

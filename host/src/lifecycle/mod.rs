@@ -16,7 +16,7 @@ mod queue;
 mod walk;
 mod write;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -28,6 +28,7 @@ use crate::changes::Hub;
 use crate::database::{
     Database, DatabaseError, Lane, RealmKind, Transaction, WriteTarget, observed,
 };
+use crate::plugins::LivePlugins;
 use crate::realm::RealmUrl;
 use crate::registry::{Mounted, Registry};
 
@@ -100,9 +101,15 @@ pub struct Lifecycle {
     queues: Queues,
     room: Semaphore,
     tasks: TaskTracker,
+    plugins: OnceLock<Arc<LivePlugins>>,
 }
 
 impl Lifecycle {
+    /// From here on settings are held against what these plugins take.
+    pub fn know(&self, plugins: Arc<LivePlugins>) {
+        let _ = self.plugins.set(plugins);
+    }
+
     /// Changes realms of `registry`, in `database`, and tells `hub`.
     #[must_use]
     pub fn new(
@@ -121,6 +128,7 @@ impl Lifecycle {
             queues,
             room,
             tasks: TaskTracker::new(),
+            plugins: OnceLock::new(),
         })
     }
 

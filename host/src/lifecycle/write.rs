@@ -8,6 +8,7 @@ use super::{Lifecycle, panicked};
 use crate::database::{
     ChangeRow, Changes, DatabaseError, FileRow, Lane, RealmKind, Transaction, WriteTarget, observed,
 };
+use crate::plugins::Plugins;
 use crate::realm::{BlobHash, Generation, LocalPath, RealmSettings, SETTINGS_FILE};
 use crate::registry::Mounted;
 
@@ -187,7 +188,10 @@ impl Lifecycle {
             let done = match target {
                 Some(target) if target.kind == RealmKind::Published => Err(WriteError::IsPublished),
                 Some(target) if target.archived => Err(WriteError::Archived),
-                Some(target) => apply_set(&mut transaction, target, set).await,
+                Some(target) => {
+                    let plugins = self.plugins.get().map(|plugins| plugins.current());
+                    apply_set(&mut transaction, target, set, plugins.as_deref()).await
+                }
                 None => Err(WriteError::NoRealm),
             };
             let seen = seen_by(&mut transaction, realm, target, &done).await;
@@ -295,6 +299,7 @@ async fn apply_set(
     transaction: &mut Transaction,
     target: WriteTarget,
     set: &WriteSet,
+    plugins: Option<&Plugins>,
 ) -> Result<Done, WriteError> {
     let mut plans = Vec::with_capacity(set.changes.len());
     let mut refused = Vec::new();
@@ -355,7 +360,7 @@ async fn apply_set(
         if !matches!(effect, Effect::Unchanged(_)) {
             done.changed.push(change.path.clone());
             if change.path.as_str() == SETTINGS_FILE {
-                remember_settings(transaction, target, change, hash).await?;
+                remember_settings(transaction, target, change, hash, plugins).await?;
             }
         }
         done.effects.push(effect);
@@ -400,18 +405,20 @@ fn require(change: &Change, before: Option<&FileRow>) -> Result<(), WriteError> 
     }
 }
 
-/// A `realm.json` that makes no sense is kept as a file, and the last good one stays in force.
+/// A `realm.json` that makes no sense, or gives a plugin options that it does not take, is kept as a file, and the last good one stays in force.
 async fn remember_settings(
     transaction: &mut Transaction,
     target: WriteTarget,
     change: &Change,
     hash: Option<BlobHash>,
+    plugins: Option<&Plugins>,
 ) -> Result<(), WriteError> {
-    match change
-        .bytes
-        .as_ref()
-        .map(|bytes| RealmSettings::parse(bytes))
-    {
+    let parse = |bytes: &Bytes| {
+        let settings = RealmSettings::parse(bytes)?;
+        let misfit = plugins.and_then(|plugins| plugins.misfit(&settings, bytes));
+        misfit.map_or(Ok(settings), Err)
+    };
+    match change.bytes.as_ref().map(parse) {
         Some(Err(error)) => {
             warn!(realm = target.id.0, %error, "realm.json has a mistake; the last good settings stay in force");
             Ok(())

@@ -16,7 +16,7 @@ use super::imports::{
 };
 use super::installed::{Exports, Plugin};
 use super::limits::Limiter;
-use super::output::{FORMATS, Outcome};
+use super::output::{FORMATS, Outcome, with_map};
 use super::spent::{Spent, Timed};
 use super::token::{CallToken, Ended};
 use super::wasi;
@@ -113,6 +113,7 @@ impl Question {
         exports: &Exports,
         instance: &Instance,
         mut store: &mut Store<CallWorld>,
+        map_segments: usize,
     ) -> wasmtime::Result<Given> {
         let lacks = |what| move || wasmtime::Error::msg(format!("it exports no {what}"));
         Ok(Given::Outcome(match self {
@@ -124,7 +125,10 @@ impl Question {
                 let indices = exports.transpiler.as_ref();
                 let transpiler = indices.ok_or_else(lacks("transpiler"))?;
                 let transpiler = transpiler.load(&mut store, instance)?;
-                transpiler.call_transpile(store, &request).await?.into()
+                let given = transpiler.call_transpile(store, &request).await?;
+                let input = &request.input;
+                let input = (&*input.path, &*input.url, &*input.contents);
+                with_map(given.into(), input, map_segments)
             }
             Self::Render(request) => {
                 let indices = exports.prerenderer.as_ref();
@@ -339,7 +343,9 @@ impl Run {
             let _ticking = engine.running();
             let given = async {
                 let instance = exports.pre.instantiate_async(&mut store).await?;
-                question.ask(&exports, &instance, &mut store).await
+                question
+                    .ask(&exports, &instance, &mut store, limits.map_segments)
+                    .await
             };
             let (given, time) = Timed::new(given).await;
             (

@@ -11,6 +11,7 @@ use super::call;
 use super::engine::PluginEngine;
 use super::error::CallError;
 use super::imports::CallWorld;
+use super::options::OptionsSchema;
 use super::output::MEDIA_TYPES;
 use crate::config::CallLimits;
 
@@ -28,6 +29,8 @@ pub struct Plugin {
     pub rules: Vec<Rule>,
     /// Extensions of the documents that it renders.
     pub renders: Vec<String>,
+    /// What its options are; none: it says nothing of them.
+    pub options_schema: Option<OptionsSchema>,
     /// Who may call it now.
     pub admission: Arc<Admission>,
     /// Where it is not called for a while.
@@ -197,10 +200,15 @@ impl Plugin {
             name: name.to_owned(),
             error: Box::new(error),
         })?;
-        check(&description, &exports).map_err(|problem| InstallError::Description {
+        let untrue = |problem| InstallError::Description {
             name: name.to_owned(),
             problem,
-        })?;
+        };
+        check(&description, &exports).map_err(untrue)?;
+        let schema = description.options_schema.as_deref();
+        let schema = schema.map(OptionsSchema::read).transpose();
+        let options_schema =
+            schema.map_err(|problem| untrue(format!("`options-schema`: {problem}")))?;
         let rule = |rule: about::Rule| Rule {
             takes: rule.takes,
             gives: rule.gives,
@@ -220,6 +228,7 @@ impl Plugin {
             summary: description.summary,
             rules: description.transpiles.into_iter().map(rule).collect(),
             renders: description.renders,
+            options_schema,
             exports,
         }))
     }

@@ -16,8 +16,10 @@ mod imports;
 mod installed;
 mod limits;
 mod live;
+mod options;
 mod output;
 mod pipeline;
+mod source_map;
 mod spent;
 mod token;
 mod wasi;
@@ -33,11 +35,15 @@ pub use self::imports::{Contents, Files, LoadFailure, LoadedModule, ReadFailure,
 pub(crate) use self::installed::NO_BOUNDS;
 pub use self::installed::{InstallError, Plugin, Rule};
 pub use self::live::LivePlugins;
+pub use self::options::{OptionsProblem, OptionsSchema};
 pub use self::output::{
     Asset, Definition, Diagnostic, FORMATS, Outcome, Output, Position, Rendering, Rendition,
     Severity,
 };
-pub use self::pipeline::{BROWSER_FORMATS, Picks, Plugins, Stage, StageChoice, UnknownPlugin};
+pub use self::pipeline::{
+    BROWSER_FORMATS, MAX_STAGES, Picks, Plugins, Stage, StageChoice, UnknownPlugin,
+};
+pub use self::source_map::{BadMap, Place, Source, SourceMap};
 pub use self::spent::Spent;
 pub use self::token::{CallToken, Ended};
 

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bindings::exports::realm::plugin::{prerenderer, transpiler};
 use super::bindings::realm::plugin::types;
+use super::source_map::{self, BadMap};
 
 /// How bad something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +48,9 @@ pub struct Diagnostic {
     /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
+    /// Who says so, `name@version`, where several may have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<String>,
 }
 
 /// A second output beside the first.
@@ -165,6 +169,7 @@ impl From<types::Diagnostic> for Diagnostic {
             start,
             end,
             help: diagnostic.help,
+            plugin: None,
         }
     }
 }
@@ -197,6 +202,20 @@ impl Diagnostic {
             start: None,
             end: None,
             help: None,
+            plugin: None,
+        }
+    }
+
+    /// A warning: a plugin's source map is left out.
+    #[must_use]
+    pub fn bad_map(problem: &BadMap) -> Self {
+        Self {
+            severity: Severity::Warning,
+            help: Some("give a flat source map of version 3 whose source is the input".to_owned()),
+            ..Self::error(
+                &format!("the source map that the plugin gave is left out: {problem}"),
+                "source-map",
+            )
         }
     }
 }
@@ -320,4 +339,30 @@ impl From<Result<transpiler::Output, types::Failure>> for Outcome {
             Err(failure) => failure.into(),
         }
     }
+}
+
+/// An outcome as it is kept: the map of an output is one that can be followed, and has the text of the input (`path` and
+/// `url` of it, and its bytes); else it is left out, with a warning.
+pub(super) fn with_map(
+    outcome: Outcome,
+    (path, url, input): (&str, &str, &[u8]),
+    most: usize,
+) -> Outcome {
+    let Outcome::Output(mut output) = outcome else {
+        return outcome;
+    };
+    if let Some(map) = &output.source_map {
+        match source_map::kept(map, (path, url, input), most) {
+            Ok(None) => {}
+            Ok(filled) => output.source_map = filled,
+            Err(problem) => {
+                output.source_map = None;
+                output.diagnostics.push(Diagnostic {
+                    path: Some(path.to_owned()),
+                    ..Diagnostic::bad_map(&problem)
+                });
+            }
+        }
+    }
+    Outcome::Output(output)
 }

@@ -3,13 +3,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::installed::{Plugin, Rule};
-use crate::realm::{BlobHash, LocalPath, PluginChoice, RealmSettings};
+use crate::realm::{
+    BlobHash, LocalPath, PluginChoice, RealmSettings, SettingsError, place_in_json,
+};
 
 /// What a browser reads: a pipeline that has come to one of these is at its end.
 pub const BROWSER_FORMATS: [&str; 5] = [".js", ".mjs", ".css", ".html", ".json"];
 
 /// The most stages that a pipeline may have.
-const MAX_STAGES: usize = 8;
+pub const MAX_STAGES: usize = 8;
 
 /// One step: a plugin, what it makes of the file, and with which options.
 #[derive(Clone, Debug)]
@@ -36,6 +38,8 @@ pub struct UnknownPlugin {
     pub extension: String,
     /// What the settings say.
     pub plugin: String,
+    /// Those that take it.
+    pub takers: Vec<String>,
 }
 
 /// A set of plugins, in the order in which they are asked.
@@ -145,11 +149,13 @@ impl Plugins {
         let takes = takers[0].1.takes.clone();
         let choice = settings.plugins.get(&takes);
         if let Some(wanted) = choice.and_then(|choice| choice.plugin()) {
+            let labels: Vec<_> = takers.iter().map(|(plugin, _)| plugin.label()).collect();
             takers.retain(|(plugin, _)| is_named(plugin, wanted));
             if takers.is_empty() {
                 return Err(UnknownPlugin {
                     extension: takes,
                     plugin: wanted.to_owned(),
+                    takers: labels,
                 });
             }
         }
@@ -195,7 +201,9 @@ impl Plugins {
         if let Some(picked) = self.picks.get(takes) {
             renderers.sort_by_key(|plugin| plugin.name != *picked);
         }
-        let stage = |plugin| Stage::of_document(plugin, takes, choice.map(PluginChoice::options));
+        // Options are for whom they are given with.
+        let options = choice.filter(|_| wanted.is_none() || any);
+        let stage = |plugin| Stage::of_document(plugin, takes, options.map(PluginChoice::options));
         StageChoice(renderers.into_iter().map(stage).collect())
     }
 
@@ -208,6 +216,27 @@ impl Plugins {
                 .map(|plugin| Stage::of_document(plugin, "", None))
                 .collect(),
         )
+    }
+
+    /// What is wrong with the options that settings give to plugins, at its place in their text: of the first plugin that
+    /// would be asked. None: nothing, as far as these plugins say.
+    #[must_use]
+    pub fn misfit(&self, settings: &RealmSettings, text: &[u8]) -> Option<SettingsError> {
+        settings.plugins.keys().find_map(|extension| {
+            let takers = self.takers(extension, settings).ok()?.0;
+            let renderers = || self.renderers(extension, settings).0;
+            let first = takers.into_iter().next();
+            let first = first.or_else(|| renderers().into_iter().next())?;
+            let schema = first.plugin.options_schema.as_ref()?;
+            let problem = schema.problems(&first.options).into_iter().next()?;
+            let place = place_in_json(text, &problem.pointer_of(extension), problem.key);
+            let (line, column) = place.unwrap_or_default();
+            Some(SettingsError {
+                message: problem.said_of(extension, &first.plugin.label()),
+                line: line as usize,
+                column: column as usize,
+            })
+        })
     }
 
     /// Whether some plugin renders a document of this name.
@@ -242,10 +271,9 @@ impl Stage {
 
     /// What the file is treated as after this stage; none: the chain ends here.
     #[must_use]
-    pub fn goes_on_as(&self, stages: usize) -> Option<&str> {
+    pub fn goes_on_as(&self) -> Option<&str> {
         let ends = self.rule.gives == self.rule.takes
-            || BROWSER_FORMATS.contains(&self.rule.gives.as_str())
-            || stages >= MAX_STAGES;
+            || BROWSER_FORMATS.contains(&self.rule.gives.as_str());
         (!ends).then_some(&*self.rule.gives)
     }
 }

@@ -9,8 +9,7 @@ use super::{Interruption, Origin, Prepared, Reader};
 use crate::cache::{Flight, Stamp};
 use crate::database::FileRow;
 use crate::plugins::{
-    Asset, Diagnostic, Elsewhere, Found, Kind, Landed, Outcome, Output, Plugins, ReadEntry,
-    ReadKind, Stage, Work,
+    Asset, Diagnostic, Elsewhere, Found, Kind, Landed, Plugins, ReadEntry, ReadKind, Work,
 };
 use crate::realm::{BlobHash, Generation, LocalPath, RealmId, SETTINGS_FILE};
 use crate::registry::Mounted;
@@ -48,11 +47,13 @@ pub struct Artifact {
     pub media_type: String,
     /// What names them: source, pipeline and everything read.
     pub tag: String,
-    /// Source map v3.
+    /// Source map v3, from the bytes to the file, through every stage.
     pub source_map: Option<Bytes>,
-    /// Further outputs.
+    /// Further outputs, of every stage.
     pub assets: Vec<Asset>,
-    /// Warnings and hints.
+    /// Import specifiers of the bytes, as written.
+    pub imports: Vec<String>,
+    /// Warnings and hints of every stage, each with who says so.
     pub diagnostics: Vec<Diagnostic>,
     /// Headers for it.
     pub prepared: Prepared,
@@ -61,7 +62,7 @@ pub struct Artifact {
 /// Why a file has no output.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// What is wrong; at least one.
+    /// What is wrong, at least one; and after that what earlier stages said, with who said so.
     pub diagnostics: Vec<Diagnostic>,
     /// Who says so.
     pub plugin: Option<String>,
@@ -293,92 +294,6 @@ impl<'a> Run<'a> {
             }
         }
         BlobHash::from(*tag.finalize().as_bytes()).short()
-    }
-
-    async fn stages(&mut self) -> Result<Made, Interruption> {
-        let settings = Arc::clone(&self.resolved.resolution.settings);
-        let mut input = Input {
-            hash: self.file.blob,
-            bytes: None,
-        };
-        let mut treated_as = self.file.path.name().to_owned();
-        let mut made = Made::AsIs;
-        let mut stages = 0;
-        loop {
-            let choice = match self.plugins.takers(&treated_as, &settings) {
-                Ok(choice) => choice,
-                Err(unknown) => return Ok(Made::Failed(misconfigured(&unknown.to_string()))),
-            };
-            let mut taken = None;
-            for stage in choice.0 {
-                let outcome = self.stage(&stage, &input).await?;
-                if !matches!(*outcome, Outcome::Declined) {
-                    taken = Some((stage, outcome));
-                    break;
-                }
-            }
-            let Some((stage, outcome)) = taken else {
-                return Ok(made);
-            };
-            stages += 1;
-            match &*outcome {
-                Outcome::Output(output) => {
-                    let next = output.contents.clone();
-                    input = Input {
-                        hash: BlobHash::of(&next),
-                        bytes: Some(next.clone()),
-                    };
-                    made = Made::Output(self.output(&stage, output, next, stages));
-                }
-                Outcome::Invalid(diagnostics) => {
-                    return Ok(Made::Failed(Failure {
-                        diagnostics: diagnostics.clone(),
-                        plugin: Some(stage.plugin.label()),
-                    }));
-                }
-                Outcome::Unreadable { specifier, reason } => {
-                    let mut failure = failure(
-                        &format!("`{specifier}` cannot be read: {reason}"),
-                        "unreadable",
-                        self.file.path.as_str(),
-                    );
-                    failure.plugin = Some(stage.plugin.label());
-                    return Ok(Made::Failed(failure));
-                }
-                Outcome::Declined | Outcome::Rendition(_) | Outcome::Definitions(_) => {
-                    unreachable!("declined is sorted out above, and a transpiler was asked")
-                }
-            }
-            match stage.goes_on_as(stages) {
-                Some(next) => treated_as = next.to_owned(),
-                None => return Ok(made),
-            }
-        }
-    }
-
-    fn output(&self, stage: &Stage, output: &Output, contents: Bytes, stages: usize) -> Artifact {
-        let mut tag = blake3::Hasher::new_derive_key("realm output tag 1");
-        tag.update(self.file.blob.as_bytes());
-        tag.update(stage.plugin.digest.as_bytes());
-        tag.update(stage.options.as_bytes());
-        // The pieces beside the contents are named by the same tag.
-        let pieces = output
-            .source_map
-            .iter()
-            .chain(output.assets.iter().map(|asset| &asset.contents));
-        for piece in std::iter::once(&contents).chain(pieces) {
-            tag.update(BlobHash::of(piece).as_bytes());
-        }
-        Artifact {
-            tag: BlobHash::from(*tag.finalize().as_bytes()).short(),
-            contents,
-            media_type: stage.rule.media_type.clone(),
-            // A map of a later stage leads to the stage before it, not to the file.
-            source_map: output.source_map.clone().filter(|_| stages == 1),
-            assets: output.assets.clone(),
-            diagnostics: output.diagnostics.clone(),
-            prepared: Prepared::default(),
-        }
     }
 
     /// Makes a read one of this flight's own.

@@ -13,11 +13,14 @@ mod derive;
 mod fresh;
 mod guest_files;
 mod module;
+mod options;
 mod pages;
 mod rendering;
 mod resolve;
 mod search;
+mod stages;
 mod stored;
+mod trail;
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -66,6 +69,8 @@ pub struct ReadLimits {
     pub max_file_bytes: usize,
     /// How often one request starts anew.
     pub restarts: usize,
+    /// Segments and lines of a source map.
+    pub map_segments: usize,
     /// Longest wait for a named generation.
     pub generation_wait: Duration,
     /// Longest wait for one statement.

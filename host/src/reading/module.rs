@@ -73,6 +73,11 @@ impl Weigh for ModuleEntry {
                 output.contents.len()
                     + output.source_map.as_ref().map_or(0, bytes::Bytes::len)
                     + assets
+                    + output
+                        .imports
+                        .iter()
+                        .map(|import| import.len() + 24)
+                        .sum::<usize>()
                     + said(&output.diagnostics)
             }
             Made::Failed(Failure { diagnostics, .. }) => said(diagnostics),

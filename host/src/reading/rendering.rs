@@ -13,7 +13,7 @@ use super::{Asked, Failure, Interruption, Origin, ReadError, Reader};
 use crate::cache::Flight;
 use crate::database::FileRow;
 use crate::plugins::{Definition, Outcome, Plugins, Rendering, Rendition, Work};
-use crate::realm::{Generation, LocalPath, RealmId};
+use crate::realm::{Generation, LocalPath, RealmId, SETTINGS_FILE};
 use crate::registry::Mounted;
 
 /// What a document is at some moment, and what that was made from.
@@ -68,10 +68,11 @@ pub struct ReadOf {
 }
 
 impl Reader {
-    /// Whether some prerenderer takes a file of this name.
+    /// Whether there is more to a file of this name than that it is there: some prerenderer takes it, or it is the realm's
+    /// settings, which may have a mistake.
     #[must_use]
     pub fn renders(&self, path: &LocalPath) -> bool {
-        self.plugins().renders(path)
+        is_examined(&self.plugins(), path)
     }
 
     /// Which file each of these paths means; none: there is none.
@@ -154,7 +155,7 @@ impl Reader {
                 let tag = "absent".to_owned();
                 return Ok(untouched(realm, path, None, &plugins, read_at, tag));
             };
-            if work == Work::Render && !plugins.renders(path) {
+            if work == Work::Render && !is_examined(&plugins, path) {
                 let tag = format!("plain {}", file.blob.short());
                 let read_at = resolution.read_at;
                 return Ok(untouched(realm, path, Some(file), &plugins, read_at, tag));
@@ -256,6 +257,12 @@ impl Reader {
 impl Run<'_> {
     /// What the first plugin that does not decline makes of the document.
     async fn document(&mut self) -> Result<DocumentOutcome, Interruption> {
+        if self.work == Work::Render
+            && self.file.path.as_str() == SETTINGS_FILE
+            && let Some(mistake) = self.mistake().await?
+        {
+            return Ok(DocumentOutcome::Failed(mistake));
+        }
         let settings = Arc::clone(&self.resolved.resolution.settings);
         let choice = match self.work {
             Work::Define => self.plugins.definers(),
@@ -266,6 +273,12 @@ impl Run<'_> {
             bytes: None,
         };
         for stage in choice.0 {
+            // What a module defines is asked of everyone, without options.
+            if self.work == Work::Render
+                && let Some(unfit) = self.unfit(&stage).await?
+            {
+                return Ok(DocumentOutcome::Failed(unfit));
+            }
             let outcome = self.stage(&stage, &input).await?;
             let failed = |mut failure: Failure| {
                 failure.plugin = Some(stage.plugin.label());
@@ -292,6 +305,10 @@ impl Run<'_> {
         }
         Ok(DocumentOutcome::Plain)
     }
+}
+
+fn is_examined(plugins: &Plugins, path: &LocalPath) -> bool {
+    path.as_str() == SETTINGS_FILE || plugins.renders(path)
 }
 
 /// What nothing but its path was looked at for.

@@ -136,7 +136,8 @@ pub(crate) fn weight(outcome: &Outcome) -> usize {
 pub(crate) fn said(diagnostics: &[Diagnostic]) -> usize {
     let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
     let one = |d: &Diagnostic| {
-        size_of::<Diagnostic>() + d.message.len() + text(&d.code) + text(&d.path) + text(&d.help)
+        let texts = text(&d.code) + text(&d.path) + text(&d.help) + text(&d.plugin);
+        size_of::<Diagnostic>() + d.message.len() + texts
     };
     diagnostics.iter().map(one).sum()
 }

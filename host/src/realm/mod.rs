@@ -4,6 +4,7 @@
 mod blob;
 mod media;
 mod path;
+mod place;
 mod plain;
 mod prefixes;
 pub mod query;
@@ -14,6 +15,7 @@ mod url;
 pub use self::blob::BlobHash;
 pub use self::media::media_type;
 pub use self::path::{LocalPath, PathError};
+pub use self::place::place_in_json;
 pub use self::plain::{MAX_WORD_BYTES, plain_words};
 pub use self::prefixes::UrlPrefixes;
 pub use self::rights::{Rights, UnknownRight};

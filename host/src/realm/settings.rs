@@ -4,6 +4,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use super::place::place_in_json;
+
 /// The file at a realm's root that holds its settings.
 pub const SETTINGS_FILE: &str = "realm.json";
 
@@ -115,35 +117,64 @@ impl RealmSettings {
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(whole("it is not an object, `{ … }`".to_owned()));
         }
-        settings.check().map_err(whole)?;
+        settings.check().map_err(|mistake| mistake.within(bytes))?;
         Ok(settings)
     }
 
-    fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), Mistake> {
+        let mistake = |pointer: [&str; 2], key, message| {
+            let pointer = pointer.iter().filter(|step| !step.is_empty());
+            Err(Mistake {
+                pointer: pointer.map(|step| (*step).to_owned()).collect(),
+                key,
+                message,
+            })
+        };
         if self.extensions.len() > Self::MAX_EXTENSIONS {
-            return Err(format!(
-                "`extensions` has {} entries; at most {} are allowed",
-                self.extensions.len(),
-                Self::MAX_EXTENSIONS
-            ));
+            let (there, most) = (self.extensions.len(), Self::MAX_EXTENSIONS);
+            let message = format!("`extensions` has {there} entries; at most {most} are allowed");
+            return mistake(["extensions", &most.to_string()], false, message);
         }
-        for extension in self.extensions.iter().chain(self.plugins.keys()) {
+        let extensions = self.extensions.iter().enumerate();
+        let extensions =
+            extensions.map(|(number, extension)| ("extensions", number.to_string(), extension));
+        let plugins = self.plugins.keys();
+        let plugins = plugins.map(|extension| ("plugins", extension.clone(), extension));
+        for (within, step, extension) in extensions.chain(plugins) {
             // With one that no file can have, every look would be for a name that the database refuses.
             let is_of_a_name = !extension.contains(['/', '\\', '\0']);
             if !extension.starts_with('.') || extension.len() < 2 || !is_of_a_name {
-                return Err(format!(
+                let message = format!(
                     "`{extension}` is not an extension; write it with its dot, as in `.ts`"
-                ));
+                );
+                return mistake([within, &step], within == "plugins", message);
             }
         }
         if let Some(value) = &self.cache_control
             && (value.is_empty() || !value.bytes().all(|byte| (0x20..0x7f).contains(&byte)))
         {
-            return Err(
-                "`cacheControl` is not a list of directives, as in `max-age=60`".to_owned(),
-            );
+            let message = "`cacheControl` is not a list of directives, as in `max-age=60`";
+            return mistake(["cacheControl", ""], false, message.to_owned());
         }
         Ok(())
+    }
+}
+
+/// A value that does not fit, and where it stands.
+struct Mistake {
+    pointer: Vec<String>,
+    key: bool,
+    message: String,
+}
+
+impl Mistake {
+    fn within(self, text: &[u8]) -> SettingsError {
+        let (line, column) = place_in_json(text, &self.pointer, self.key).unwrap_or_default();
+        SettingsError {
+            message: self.message,
+            line: line as usize,
+            column: column as usize,
+        }
     }
 }
 
@@ -200,7 +231,12 @@ mod tests {
             error.message.contains("`ts` is not an extension"),
             "{error}"
         );
-        assert!(RealmSettings::parse(b"{ \"cacheControl\": \"a\\nb\" }").is_err());
+        assert_eq!((error.line, error.column), (1, 18));
+        let error = RealmSettings::parse(b"{ \"plugins\": {\n  \".a\": \"x\", \"b\": \"x\" } }");
+        let error = error.unwrap_err();
+        assert_eq!((error.line, error.column), (2, 14));
+        let error = RealmSettings::parse(b"{ \"cacheControl\": \"a\\nb\" }").unwrap_err();
+        assert_eq!((error.line, error.column), (1, 19));
         let error = RealmSettings::parse(b"{ \"x at line 9\": 1 }").unwrap_err();
         assert!(error.message.contains("`x at line 9`"), "{error}");
         let error = RealmSettings::parse(b"{\n").unwrap_err();

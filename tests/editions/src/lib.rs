@@ -1,6 +1,8 @@
 //! A transpiler that is what a slot in its component says, so that tests can make plugins of any name, version and rule, and
 //! as many editions of each as they like, without a compiler. `realm_tests::Edition` writes the slot.
 
+mod stage;
+
 use std::hash::{BuildHasher, RandomState};
 use std::hint::black_box;
 
@@ -32,17 +34,29 @@ impl Transpiler for Edition {
             text(&slot, "gives"),
             "text/javascript",
         );
-        Description::new(
+        let description = Description::new(
             text(&slot, "name"),
             text(&slot, "version"),
             "What a test makes of it",
-        )
-        .transpiles([rule])
+        );
+        let description = description.transpiles([rule]);
+        match text(&slot, "schema").as_str() {
+            "" => description,
+            "options" => description.options_schema(stage::SCHEMA),
+            schema => description.options_schema(schema),
+        }
     }
 
-    /// The edition's text and the input; an input that begins with `hold` is never done with, if the edition holds.
+    /// The edition's text and the input; an input that begins with `hold` is never done with, if the edition holds. A stage of
+    /// a pipeline: see [`stage`].
     fn transpile(request: Request, _: &dyn Files) -> Result<Output, Failure> {
-        let (slot, input) = (slot(), request.input.text()?.trim_end());
+        let slot = slot();
+        if slot["does"] == "stage" {
+            let options: Value = request.parse_options()?;
+            let (path, input) = (&request.input.path, request.input.text()?);
+            return stage::stage(&text(&slot, "name"), path, input, &text(&options, "mode"));
+        }
+        let input = request.input.text()?.trim_end();
         let mut text = text(&slot, "text");
         match slot["does"].as_str() {
             Some("hold") if input.starts_with("hold") => loop {

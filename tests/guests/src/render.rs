@@ -89,12 +89,16 @@ impl Prerenderer for Misbehave {
     }
 }
 
-/// `{"specifier", "url", "mediaType", "code"}` or `{"specifier", "error"}`.
+/// `{"specifier", "url", "mediaType", "code"}`, with `sourceMap` where there is one, or `{"specifier", "error"}`.
 fn load(realm: &dyn Realm, specifier: &str, referrer: &str) -> Value {
     match realm.load(specifier, referrer) {
         Ok(module) => {
             let code = String::from_utf8_lossy(&module.code);
-            json!({ "specifier": specifier, "url": module.url, "mediaType": module.media_type, "code": code })
+            let mut shown = json!({ "specifier": specifier, "url": module.url, "mediaType": module.media_type, "code": code });
+            if let Some(map) = module.source_map {
+                shown["sourceMap"] = map.into();
+            }
+            shown
         }
         Err(LoadError::Unreadable(error)) => {
             json!({ "specifier": specifier, "error": observe::name(error) })

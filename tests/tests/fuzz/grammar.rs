@@ -5,6 +5,7 @@ use rand::rngs::StdRng;
 use serde_json::{Map, Value, json};
 
 use super::generate::{change, pick};
+use super::given;
 use super::words::words;
 
 /// A sentence of a target's grammar, or nearly one.
@@ -19,6 +20,8 @@ pub(crate) fn sentence(target: &str, rng: &mut StdRng) -> Vec<u8> {
         "atomic" => operations(rng).to_string().into_bytes(),
         "query" => query(rng).to_string().into_bytes(),
         "token" => token(rng),
+        "source_map" => given::maps(rng),
+        "options_schema" => given::schema_and_options(rng),
         other => panic!("nothing is known of `{other}`"),
     }
 }

@@ -5,6 +5,7 @@
 //! the seeds it is tried ever after.
 
 mod generate;
+mod given;
 mod grammar;
 mod run;
 mod words;
@@ -23,6 +24,11 @@ fn atomic() {
 #[test]
 fn if_none_match() {
     run("if_none_match");
+}
+
+#[test]
+fn options_schema() {
+    run("options_schema");
 }
 
 #[test]
@@ -53,6 +59,11 @@ fn realm_json() {
 #[test]
 fn realm_url() {
     run("realm_url");
+}
+
+#[test]
+fn source_map() {
+    run("source_map");
 }
 
 #[test]

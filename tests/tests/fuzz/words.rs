@@ -63,6 +63,20 @@ const QUERIES: &[&str] = &[
     "gte", "lt", "lte", "type", "module", "name", "matches", "any", "every", "not", "a", "a.b", ".", "..", "\\", "\\.",
     "\\\\", "\0", "./person", "http://[", "*", "x*", " ", "é", "ﬁ", "İ", "ß", "日本", "क्षि", "ㄱㄴ", "\u{301}", "\u{3099}", "'", "…",
 ];
+#[rustfmt::skip]
+const MAPS: &[&str] = &[
+    "{", "}", "[", "]", ",", ":", "\"", "\n", "null", "version", "3", "2", "sources", "sourcesContent", "sourceRoot", "names",
+    "mappings", "sections", "file", "A", "C", "D", "gB", "ggggggB", "+/////D", ";", ";;", "AAAA", "AAAAA", "ACAA,", "b/a.x", "./a.x",
+    "https://h/b/a.x", "", "é", "!", "ignoreList", "1e9",
+];
+#[rustfmt::skip]
+const SCHEMAS: &[&str] = &[
+    "{", "}", "[", "]", ",", ":", "\"", "\n", "null", "true", "false", "0", "1", "-1", "1.5", "type", "object", "array", "string",
+    "integer", "number", "boolean", "properties", "additionalProperties", "patternProperties", "propertyNames", "required", "enum", "const", "items", "prefixItems",
+    "minItems", "uniqueItems", "contains", "pattern", "(a+)+$", "[", "(", "^a{9}$", "\\p{L}", "(?=a)", "minimum", "maximum", "multipleOf", "minLength", "format",
+    "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "$ref", "#", "#/$defs/a", "$defs", "$id", "$anchor", "$dynamicRef", "$schema",
+    "https://json-schema.org/draft/2020-12/schema", "http://json-schema.org/draft-07/schema#", "dependentSchemas", "unevaluatedProperties", "default", "a", "b", "é",
+];
 
 /// What a target's inputs are made of.
 pub(crate) fn words(target: &str) -> &'static [&'static str] {
@@ -76,6 +90,8 @@ pub(crate) fn words(target: &str) -> &'static [&'static str] {
         "atomic" => ATOMIC,
         "query" => QUERIES,
         "token" => TOKENS,
+        "source_map" => MAPS,
+        "options_schema" => SCHEMAS,
         other => panic!("nothing is known of `{other}`"),
     }
 }
