@@ -30,7 +30,7 @@ pub struct Plugin {
     /// Extensions of the documents that it renders.
     pub renders: Vec<String>,
     /// What its options are; none: it says nothing of them.
-    pub options_schema: Option<OptionsSchema>,
+    pub options_schema: Option<Arc<OptionsSchema>>,
     /// Who may call it now.
     pub admission: Arc<Admission>,
     /// Where it is not called for a while.
@@ -228,7 +228,7 @@ impl Plugin {
             summary: description.summary,
             rules: description.transpiles.into_iter().map(rule).collect(),
             renders: description.renders,
-            options_schema,
+            options_schema: options_schema.map(Arc::new),
             exports,
         }))
     }
@@ -255,6 +255,7 @@ impl Plugin {
             summary: self.summary.clone(),
             rules: self.rules.clone(),
             renders: self.renders.clone(),
+            options_schema: self.options_schema.clone(),
             admission: Arc::clone(&self.admission),
             breaker: Breaker::new(self.label(), self.digest.clone(), host.breaker),
             limits,

@@ -34,6 +34,7 @@ async fn serve(component: &Path, files: &[Contents]) -> Result<()> {
     let engine = PluginEngine::new(&EngineOptions {
         limits: config.limits,
         compiled: own.join("compiled"),
+        meter: false,
     })?;
     let bytes = std::fs::read(component).with_context(|| component.display().to_string())?;
     let plugin = Plugin::install(&engine, "the component", bytes).await?;
