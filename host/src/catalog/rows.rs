@@ -76,6 +76,10 @@ impl Entry {
             let (running, waiting) = plugin.admission.load();
             shown["transpiles"] = takes.collect();
             shown["renders"] = json!(plugin.renders);
+            shown["contract"] = json!(plugin.contract);
+            if let Some(remarks) = plugin.remarks.get().filter(|all| !all.is_empty()) {
+                shown["warnings"] = json!(remarks);
+            }
             shown["running"] = json!(running);
             shown["waiting"] = json!(waiting);
         }

@@ -2,22 +2,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use wasmtime::component::Instance;
 use wasmtime::{Store, UpdateDeadline};
 
-use super::bindings::exports::realm::plugin::{about, prerenderer, transpiler};
-use super::bindings::realm::plugin::types;
 use super::capture::{Capture, Speaker};
 use super::engine::PluginEngine;
 use super::error::{CallError, Remains, explain, frames};
 use super::imports::{
     CallWorld, Contents, Deadline, Files, LoadFailure, LoadedModule, ReadFailure, ReadTrouble,
 };
-use super::installed::{Exports, Plugin};
+use super::installed::Plugin;
 use super::limits::Limiter;
-use super::output::{FORMATS, Outcome};
+use super::output::Outcome;
 use super::token::{CallToken, Ended};
 use super::wasi;
+use super::worlds::{Description, Exports, Given, Purpose, Question};
 
 /// One run of a plugin.
 pub struct Call {
@@ -89,56 +87,6 @@ struct Subject {
     call: u64,
 }
 
-/// What an instance is asked for.
-enum Question {
-    Describe,
-    Transpile(transpiler::Request),
-    Render(prerenderer::Request),
-    Define { url: String, options: String },
-}
-
-/// What it says.
-enum Given {
-    Description(about::Description),
-    Outcome(Outcome),
-}
-
-impl Question {
-    async fn ask(
-        self,
-        exports: &Exports,
-        instance: &Instance,
-        mut store: &mut Store<CallWorld>,
-    ) -> wasmtime::Result<Given> {
-        let lacks = |what| move || wasmtime::Error::msg(format!("it exports no {what}"));
-        Ok(Given::Outcome(match self {
-            Self::Describe => {
-                let about = exports.about.load(&mut store, instance)?;
-                return Ok(Given::Description(about.call_describe(store).await?));
-            }
-            Self::Transpile(request) => {
-                let indices = exports.transpiler.as_ref();
-                let transpiler = indices.ok_or_else(lacks("transpiler"))?;
-                let transpiler = transpiler.load(&mut store, instance)?;
-                transpiler.call_transpile(store, &request).await?.into()
-            }
-            Self::Render(request) => {
-                let indices = exports.prerenderer.as_ref();
-                let prerenderer = indices.ok_or_else(lacks("prerenderer"))?;
-                let prerenderer = prerenderer.load(&mut store, instance)?;
-                prerenderer.call_render(store, &request).await?.into()
-            }
-            Self::Define { url, options } => {
-                let indices = exports.prerenderer.as_ref();
-                let prerenderer = indices.ok_or_else(lacks("prerenderer"))?;
-                let prerenderer = prerenderer.load(&mut store, instance)?;
-                let defined = prerenderer.call_definitions(store, &url, &options);
-                defined.await?.into()
-            }
-        }))
-    }
-}
-
 impl PluginEngine {
     /// Runs a plugin in a fresh instance, on a thread for guests. The caller has been admitted.
     ///
@@ -155,30 +103,21 @@ impl PluginEngine {
         metrics::counter!("realm_guest_calls_total", "plugin" => subject.plugin.clone())
             .increment(1);
         let begun = Instant::now();
-        let file = types::File {
-            url: call.input.url,
-            path: call.input.path,
-            media_type: call.input.media_type,
-            contents: call.input.bytes.to_vec(),
-        };
-        let options = call.options;
-        let transpile = |purpose| transpiler::Request {
-            input: file.clone(),
+        let (input, options) = (call.input, call.options);
+        let transpile = |input, purpose, options| Question::Transpile {
+            input,
             purpose,
-            options: options.clone(),
+            options,
         };
         let question = match call.work {
-            Work::Transpile => Question::Transpile(transpile(types::Purpose::Browser)),
-            Work::TranspileForPrerender => {
-                Question::Transpile(transpile(types::Purpose::Prerender))
-            }
-            Work::Render => Question::Render(prerenderer::Request {
-                document: file,
-                formats: FORMATS.map(str::to_owned).to_vec(),
+            Work::Transpile => transpile(input, Purpose::Browser, options),
+            Work::TranspileForPrerender => transpile(input, Purpose::Prerender, options),
+            Work::Render => Question::Render {
+                document: input,
                 options,
-            }),
+            },
             Work::Define => Question::Define {
-                url: file.url,
+                url: input.url,
                 options,
             },
         };
@@ -210,7 +149,7 @@ pub(super) async fn describe(
     exports: &Arc<Exports>,
     name: &str,
     digest: &str,
-) -> Result<about::Description, CallError> {
+) -> Result<Description, CallError> {
     let subject = Subject {
         plugin: name.to_owned(),
         digest: digest.to_owned(),
@@ -269,8 +208,8 @@ impl Run {
         let capture = Capture::new(speaker, engine.limits.log);
         let own = (Arc::clone(engine), Arc::clone(&capture));
         let time = match question {
-            Question::Render(_) | Question::Define { .. } => engine.limits.render_deadline,
-            Question::Describe | Question::Transpile(_) => engine.limits.deadline,
+            Question::Render { .. } | Question::Define { .. } => engine.limits.render_deadline,
+            Question::Describe | Question::Transpile { .. } => engine.limits.deadline,
         };
         // The task runs to its end whatever happens to whoever waits: a running guest's future is never dropped.
         let ended = engine.threads().spawn(async move {
@@ -280,7 +219,7 @@ impl Run {
             let _ticking = engine.running();
             let given = async {
                 let instance = exports.pre.instantiate_async(&mut store).await?;
-                question.ask(&exports, &instance, &mut store).await
+                exports.ask(question, &instance, &mut store).await
             };
             let given = given.await;
             let limiter = &store.data().limiter;

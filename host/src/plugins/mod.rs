@@ -3,25 +3,29 @@
 //! asks for a call hands it the files that it may read.
 
 mod admission;
-mod bindings;
 mod call;
 mod calls;
 mod capture;
 mod compiled;
+mod compiling;
+mod description;
 mod engine;
 mod error;
 mod imports;
 mod installed;
 mod limits;
 mod live;
+mod needs;
 mod output;
 mod pipeline;
 mod token;
 mod wasi;
+mod worlds;
 
 pub use self::admission::{Admission, Permit, QueueFull};
 pub use self::call::{Call, NoFiles, Work};
 pub use self::calls::{CallState, Calls, Elsewhere, Found, InFlight, Landed, ReadEntry, ReadKind};
+pub use self::compiling::{CHILD, CompileError, Compiler, compile_as_child};
 pub use self::engine::{EngineOptions, PluginEngine};
 pub use self::error::{CallError, Frame, Kind};
 pub use self::imports::{Contents, Files, LoadFailure, LoadedModule, ReadFailure, ReadTrouble};
@@ -33,6 +37,4 @@ pub use self::output::{
 };
 pub use self::pipeline::{BROWSER_FORMATS, Picks, Plugins, Stage, StageChoice, UnknownPlugin};
 pub use self::token::{CallToken, Ended};
-
-/// The version of the plugin contract; part of every derivation's key.
-pub const WIT_VERSION: &str = "0.1.0";
+pub use self::worlds::{CONTRACTS, Contract};
