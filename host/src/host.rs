@@ -22,7 +22,7 @@ use crate::definitions::{self, DefinitionLimits, Definitions};
 use crate::http::{self, App, Stop};
 use crate::index::{self, IndexLimits, Worker};
 use crate::lifecycle::{Lifecycle, WriteLimits, keep_collecting};
-use crate::plugins::{Calls, Ceilings, EngineOptions, Plugin, PluginEngine};
+use crate::plugins::{Calls, Ceilings, Compiler, EngineOptions, Plugin, PluginEngine};
 use crate::reading::{Parts, ReadLimits, Reader};
 use crate::realm::{LocalPath, RealmUrl};
 use crate::registry::{Registry, Replicas};
@@ -271,6 +271,12 @@ pub fn engine(config: &Config) -> anyhow::Result<Arc<PluginEngine>> {
         limits: config.limits.clone(),
         compiled: config.data_dir.join("compiled"),
         meter: false,
+        compiler: Compiler::Child {
+            // This very program, though another may have taken its name meanwhile.
+            executable: PathBuf::from("/proc/self/exe"),
+            memory: config.plugin_compile.memory,
+            time: config.plugin_compile.time,
+        },
     };
     PluginEngine::new(&options).map_err(anyhow::Error::from)
 }
@@ -337,8 +343,13 @@ pub async fn install(
     }
     let mut plugins: Vec<Arc<Plugin>> = Vec::new();
     let mut refused = Vec::new();
-    for (name, bytes) in components {
-        let plugin = match Plugin::install(engine, &name, bytes).await {
+    for (number, (name, bytes)) in components.into_iter().enumerate() {
+        let plugin = if number < EMBEDDED.len() {
+            Plugin::embedded(engine, &name, bytes).await
+        } else {
+            Plugin::install(engine, &name, bytes).await
+        };
+        let plugin = match plugin {
             Ok(plugin) => plugin,
             // One bad file must not keep the others from being served.
             Err(error) if config.plugin_dir.is_some() => {

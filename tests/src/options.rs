@@ -322,12 +322,21 @@ pub(crate) fn built_guest(name: &str) -> Vec<u8> {
     std::fs::read(path).expect("`make guests` has been run")
 }
 
-/// All hosts of all tests compile each plugin once.
+/// All hosts of all tests compile each plugin once, and know each other's seals.
 fn share_compiled_code(data: &Path) {
     let shared = target().join("test-compiled");
     std::fs::create_dir_all(&shared).expect("the target folder");
-    let link = data.join("compiled");
-    if !link.exists() {
-        std::os::unix::fs::symlink(shared, link).expect("a fresh data folder");
+    let key = target().join("test-compiled.key");
+    if !key.exists() {
+        let mut file = tempfile::NamedTempFile::new_in(target()).expect("the target folder");
+        std::io::Write::write_all(&mut file, &rand::random::<[u8; 32]>()).expect("a file");
+        // Another test may have been faster.
+        let _ = file.persist_noclobber(&key);
+    }
+    for (name, shared) in [("compiled", shared), ("compiled.key", key)] {
+        let link = data.join(name);
+        if !link.exists() {
+            std::os::unix::fs::symlink(shared, link).expect("a fresh data folder");
+        }
     }
 }

@@ -54,7 +54,7 @@ impl Catalog {
             });
         }
         let plugin = Plugin::install(&self.parts.engine, &source, component.clone()).await?;
-        vetting::is_deterministic(&self.parts.engine, &plugin, &source).await?;
+        vetting::vet(&self.parts.engine, &plugin, &source).await?;
         let row = PluginRow {
             digest: digest.clone(),
             name: plugin.name.clone(),

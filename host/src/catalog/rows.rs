@@ -83,6 +83,10 @@ impl Entry {
             if let Some(options) = &plugin.options_schema {
                 shown["optionsSchema"] = options.schema.clone();
             }
+            shown["contract"] = json!(plugin.contract);
+            if let Some(remarks) = plugin.remarks.get().filter(|all| !all.is_empty()) {
+                shown["warnings"] = json!(remarks);
+            }
             shown["running"] = json!(running);
             shown["waiting"] = json!(waiting);
             let open = plugin.breaker.open(Instant::now());

@@ -161,6 +161,14 @@ fn done(context: &Context, plugin: &Value, what: &str) {
         println!("{plugin}");
     } else {
         eprintln!("{} ({}): {what}", label(plugin), text(plugin, "digest"));
+        warnings(plugin, "warning: ");
+    }
+}
+
+/// What was found when it was vetted.
+fn warnings(plugin: &Value, before: &str) {
+    for warning in plugin["warnings"].as_array().into_iter().flatten() {
+        eprintln!("{before}{}", warning.as_str().unwrap_or_default());
     }
 }
 
@@ -198,7 +206,9 @@ fn inspect(context: &Context, plugin: &Value) {
         return;
     }
     println!("{}", label(plugin));
-    for key in ["summary", "digest", "state", "problem", "source"] {
+    for key in [
+        "summary", "digest", "state", "problem", "source", "contract",
+    ] {
         if let Some(text) = plugin[key].as_str() {
             println!("  {key:<11} {text}");
         }

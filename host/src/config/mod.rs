@@ -73,6 +73,15 @@ pub struct BreakerLimits {
     pub longest_pause: Duration,
 }
 
+/// Bounds of the process that compiles a component of others.
+#[derive(Clone, Copy, Debug)]
+pub struct CompileLimits {
+    /// Bytes of address space.
+    pub memory: usize,
+    /// How long it may take.
+    pub time: Duration,
+}
+
 /// Bounds of what clients may do to a socket.
 #[derive(Clone, Debug)]
 pub struct HttpLimits {
@@ -180,6 +189,8 @@ pub struct Config {
     pub plugin_dir: Option<PathBuf>,
     /// Bytes of a component.
     pub plugin_component_bytes: usize,
+    /// Bounds of compiling a component.
+    pub plugin_compile: CompileLimits,
     /// The freshness lease.
     pub lease: Duration,
     /// How long after the lease stale bytes are served.
@@ -297,6 +308,10 @@ impl Config {
             cors_origins: cors_origins(raw)?,
             plugin_dir: raw.text("plugin-dir").map(PathBuf::from),
             plugin_component_bytes: raw.bytes("plugin-component-bytes")?,
+            plugin_compile: CompileLimits {
+                memory: raw.bytes("plugin-compile-memory")?,
+                time: raw.duration("plugin-compile-time")?,
+            },
             lease: raw.duration("lease")?,
             stale_limit: raw.duration("stale-limit")?,
             cache_bytes: raw.bytes("cache-bytes")?,

@@ -171,6 +171,16 @@ pub const SETTINGS: &[Setting] = &[
         "bytes of a component that is installed",
     ),
     setting(
+        "plugin-compile-memory",
+        "4GiB",
+        "memory (address space) of the process in which a plugin that is not part of the host is compiled; there is one at a time",
+    ),
+    setting(
+        "plugin-compile-time",
+        "5m",
+        "time that compiling such a plugin may take",
+    ),
+    setting(
         "lease",
         "5s",
         "longest time for which a lost notification can leave old bytes in a cache",

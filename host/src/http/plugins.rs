@@ -184,6 +184,9 @@ impl From<CatalogError> for Problem {
 fn of(error: &InstallError) -> &'static str {
     match error {
         InstallError::Component { .. } => "no-component",
+        InstallError::Compile { .. } => "compile",
+        InstallError::Needs { .. } => "needs",
+        InstallError::Version { .. } => "version",
         InstallError::Imports { .. } => "imports",
         InstallError::World { .. } => "world",
         InstallError::Description { .. } => "description",
