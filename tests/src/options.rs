@@ -33,6 +33,7 @@ pub struct HostOptions {
     mutant: Option<String>,
     binary: Option<PathBuf>,
     core: Option<usize>,
+    environment: Vec<(String, String)>,
 }
 
 impl HostOptions {
@@ -47,6 +48,7 @@ impl HostOptions {
             mutant: None,
             binary: None,
             core: None,
+            environment: Vec::new(),
         }
     }
 
@@ -61,6 +63,13 @@ impl HostOptions {
     pub fn with(mut self, setting: &str, value: &str) -> Self {
         self.arguments
             .extend([format!("--{setting}"), value.to_owned()]);
+        self
+    }
+
+    /// With a variable of the environment, for it and for commands.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -116,7 +125,9 @@ impl HostOptions {
         {
             command.env_remove(name);
         }
+        let environment = self.environment.iter();
         command
+            .envs(environment.map(|(name, value)| (name, value)))
             .arg("--data-dir")
             .arg(data)
             .current_dir(data)
