@@ -1,6 +1,7 @@
 //! Puts a host together and runs it: database, engine, plugins, what learns of changes, the sockets; and takes it down in
 //! an order that loses nothing.
 
+mod brought;
 mod checks;
 mod data_folder;
 
@@ -14,7 +15,7 @@ use tokio::net::TcpListener;
 use tracing::{info, warn};
 
 use crate::auth::Authenticator;
-use crate::catalog::{self, Catalog, CatalogError, CatalogLimits, circle};
+use crate::catalog::{self, Catalog, CatalogLimits, Trust};
 use crate::changes::{Announcer, Hub, keep_lease, listen, require_delivery};
 use crate::config::{AuthMode, Config, ConfigError};
 use crate::database::{ConnectOptions, Database};
@@ -22,16 +23,15 @@ use crate::definitions::{self, DefinitionLimits, Definitions};
 use crate::http::{self, App, Stop};
 use crate::index::{self, IndexLimits, Worker};
 use crate::lifecycle::{Lifecycle, WriteLimits, keep_collecting};
-use crate::plugins::{Calls, Ceilings, EngineOptions, Plugin, PluginEngine};
+use crate::plugins::{Calls, Ceilings, Compiler, EngineOptions, PluginEngine};
 use crate::reading::{Parts, ReadLimits, Reader};
 use crate::realm::{LocalPath, RealmUrl};
 use crate::registry::{Registry, Replicas};
 use crate::telemetry::Metrics;
 
+pub use self::brought::install;
 use self::checks::checks;
 pub use self::data_folder::{Address, DataFolder};
-
-include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
 /// What every host and every command without one is made of.
 #[derive(Debug)]
@@ -248,6 +248,7 @@ pub async fn open_catalog(
         engine: Arc::clone(&engine),
         calls: Arc::clone(calls),
         own,
+        trust: Trust::new(&config.sources),
         limits: CatalogLimits {
             component_bytes: config.plugin_component_bytes,
             database_timeout: config.database_timeout,
@@ -271,6 +272,12 @@ pub fn engine(config: &Config) -> anyhow::Result<Arc<PluginEngine>> {
         limits: config.limits.clone(),
         compiled: config.data_dir.join("compiled"),
         meter: false,
+        compiler: Compiler::Child {
+            // This very program, though another may have taken its name meanwhile.
+            executable: PathBuf::from("/proc/self/exe"),
+            memory: config.plugin_compile.memory,
+            time: config.plugin_compile.time,
+        },
     };
     PluginEngine::new(&options).map_err(anyhow::Error::from)
 }
@@ -308,61 +315,6 @@ async fn bind(socket: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
         .with_context(|| format!("listening on {socket}"))?;
     let bound = listener.local_addr()?;
     Ok((listener, bound))
-}
-
-/// The plugins that we ship, then those of the folder; a plugin of the folder takes the place of one of the same name.
-/// Beside them, why a file of the folder is none.
-///
-/// # Errors
-/// When a plugin that we ship cannot be installed, or the folder cannot be read.
-pub async fn install(
-    engine: &Arc<PluginEngine>,
-    config: &Config,
-) -> anyhow::Result<(Vec<Arc<Plugin>>, Vec<String>)> {
-    let mut components: Vec<(String, Vec<u8>)> = EMBEDDED
-        .iter()
-        .map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec()))
-        .collect();
-    if let Some(folder) = &config.plugin_dir {
-        let entries = std::fs::read_dir(folder)
-            .with_context(|| format!("plugin folder {}", folder.display()))?;
-        let mut paths: Vec<_> = entries
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.extension().is_some_and(|ending| ending == "wasm"))
-            .collect();
-        paths.sort();
-        for path in paths {
-            components.push((path.display().to_string(), std::fs::read(&path)?));
-        }
-    }
-    let mut plugins: Vec<Arc<Plugin>> = Vec::new();
-    let mut refused = Vec::new();
-    for (name, bytes) in components {
-        let plugin = match Plugin::install(engine, &name, bytes).await {
-            Ok(plugin) => plugin,
-            // One bad file must not keep the others from being served.
-            Err(error) if config.plugin_dir.is_some() => {
-                tracing::error!(%error, "plugin not installed");
-                refused.push(error.to_string());
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let mut with = plugins.clone();
-        match with.iter_mut().find(|known| known.name == plugin.name) {
-            Some(known) => *known = Arc::clone(&plugin),
-            None => with.push(Arc::clone(&plugin)),
-        }
-        if let Some(circle) = circle(&with) {
-            let error = CatalogError::Circle { name, circle };
-            tracing::error!(%error, "plugin not installed");
-            refused.push(error.to_string());
-            continue;
-        }
-        info!(plugin = plugin.label(), digest = plugin.digest, "plugin");
-        plugins = with;
-    }
-    Ok((plugins, refused))
 }
 
 /// The definition cache.

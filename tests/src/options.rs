@@ -33,6 +33,7 @@ pub struct HostOptions {
     mutant: Option<String>,
     binary: Option<PathBuf>,
     core: Option<usize>,
+    environment: Vec<(String, String)>,
 }
 
 impl HostOptions {
@@ -47,6 +48,7 @@ impl HostOptions {
             mutant: None,
             binary: None,
             core: None,
+            environment: Vec::new(),
         }
     }
 
@@ -61,6 +63,13 @@ impl HostOptions {
     pub fn with(mut self, setting: &str, value: &str) -> Self {
         self.arguments
             .extend([format!("--{setting}"), value.to_owned()]);
+        self
+    }
+
+    /// With a variable of the environment, for it and for commands.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -116,7 +125,9 @@ impl HostOptions {
         {
             command.env_remove(name);
         }
+        let environment = self.environment.iter();
         command
+            .envs(environment.map(|(name, value)| (name, value)))
             .arg("--data-dir")
             .arg(data)
             .current_dir(data)
@@ -322,12 +333,21 @@ pub(crate) fn built_guest(name: &str) -> Vec<u8> {
     std::fs::read(path).expect("`make guests` has been run")
 }
 
-/// All hosts of all tests compile each plugin once.
+/// All hosts of all tests compile each plugin once, and know each other's seals.
 fn share_compiled_code(data: &Path) {
     let shared = target().join("test-compiled");
     std::fs::create_dir_all(&shared).expect("the target folder");
-    let link = data.join("compiled");
-    if !link.exists() {
-        std::os::unix::fs::symlink(shared, link).expect("a fresh data folder");
+    let key = target().join("test-compiled.key");
+    if !key.exists() {
+        let mut file = tempfile::NamedTempFile::new_in(target()).expect("the target folder");
+        std::io::Write::write_all(&mut file, &rand::random::<[u8; 32]>()).expect("a file");
+        // Another test may have been faster.
+        let _ = file.persist_noclobber(&key);
+    }
+    for (name, shared) in [("compiled", shared), ("compiled.key", key)] {
+        let link = data.join(name);
+        if !link.exists() {
+            std::os::unix::fs::symlink(shared, link).expect("a fresh data folder");
+        }
     }
 }

@@ -188,9 +188,9 @@ async fn what_no_plugin_gets_is_refused_by_name() {
         .await;
     for part in [
         "wasi:http/outgoing-handler@0.2.3, evil:corp/backdoor",
-        "core.wasm: not a usable",
+        "core.wasm: is a core module, not a component",
         "empty.wasm: it does not export the world",
-        "text.wasm: not a usable",
+        "text.wasm: is not WebAssembly",
     ] {
         host.says(part).await;
     }

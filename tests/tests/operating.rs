@@ -365,8 +365,10 @@ async fn a_request_without_a_trace_begins_one() {
 /// A data folder with nothing in it but the compiled plugins, which all tests share.
 fn fresh_folder(host: &Host) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let shared = std::fs::read_link(host.data.join("compiled")).unwrap();
-    std::os::unix::fs::symlink(shared, folder.path().join("compiled")).unwrap();
+    for name in ["compiled", "compiled.key"] {
+        let shared = std::fs::read_link(host.data.join(name)).unwrap();
+        std::os::unix::fs::symlink(shared, folder.path().join(name)).unwrap();
+    }
     folder
 }
 

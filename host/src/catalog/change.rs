@@ -21,7 +21,10 @@ impl Catalog {
         let entry = self.find(wanted)?;
         let plugin = match (&entry.plugin, entry.row.is_some()) {
             (Some(plugin), _) => Some(Arc::clone(plugin)),
-            (None, true) => self.compile(&entry.digest).await?.ok(),
+            (None, true) => {
+                let compiled = self.compile(&entry.digest).await?;
+                compiled.ok().map(|compiled| compiled.plugin)
+            }
             (None, false) => None,
         };
         if let Some(plugin) = plugin {

@@ -1,3 +1,4 @@
+use super::TrustError;
 use crate::database::DatabaseError;
 use crate::plugins::{BoundError, InstallError};
 
@@ -28,6 +29,9 @@ pub enum CatalogError {
         /// What there may be.
         most: usize,
     },
+    /// Nobody who may vouches for it.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     /// The engine does not take it, or it is no plugin.
     #[error(transparent)]
     Install(#[from] InstallError),

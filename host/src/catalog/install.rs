@@ -1,7 +1,9 @@
+use std::sync::Arc;
+
 use sha2::{Digest, Sha256};
 use tracing::info;
 
-use super::{Catalog, CatalogError, Entry, vetting};
+use super::{Catalog, CatalogError, Compiled, Entry, vetting};
 use crate::database::{PluginChange, PluginRow};
 use crate::plugins::Plugin;
 
@@ -14,6 +16,10 @@ pub struct Package {
     pub component: Vec<u8>,
     /// The digest that it must have; none: any.
     pub pin: Option<String>,
+    /// Whether somebody has asked for this digest, and not for whatever is there.
+    pub pinned: bool,
+    /// The text of its signature.
+    pub signature: Option<String>,
 }
 
 /// `sha256:<hex>` of a component: what it is known by.
@@ -33,6 +39,8 @@ impl Catalog {
             source,
             component,
             pin,
+            pinned,
+            signature,
         } = package;
         let most = self.parts.limits.component_bytes;
         if component.len() > most {
@@ -53,20 +61,31 @@ impl Catalog {
                 wanted,
             });
         }
+        let signed = self
+            .parts
+            .trust
+            .judge(&source, &component, signature.as_deref())?;
         let plugin = Plugin::install(&self.parts.engine, &source, component.clone()).await?;
-        vetting::is_deterministic(&self.parts.engine, &plugin, &source).await?;
+        vetting::vet(&self.parts.engine, &plugin, &source).await?;
         let row = PluginRow {
             digest: digest.clone(),
             name: plugin.name.clone(),
             version: plugin.version.clone(),
             summary: plugin.summary.clone(),
             source: source.clone(),
-            signer: None,
+            signer: signed.as_ref().and_then(|signed| signed.signer.clone()),
+            signature: signature.clone(),
+            pinned,
             installed_at: 0,
         };
         let _turn = self.turn.lock().await;
         self.catch_up().await?;
-        self.compiled.lock().insert(digest.clone(), plugin.clone());
+        let compiled = Compiled {
+            plugin: Arc::clone(&plugin),
+            signature,
+            signed,
+        };
+        self.compiled.lock().insert(digest.clone(), compiled);
         let changed = self.change(|_| {
             self.may_be_asked(&plugin)?;
             Ok(vec![PluginChange::Install(&row, &component)])

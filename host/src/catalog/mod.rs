@@ -8,6 +8,7 @@ mod error;
 mod install;
 mod limit;
 mod rows;
+mod trust;
 mod vetting;
 
 use std::collections::HashMap;
@@ -27,6 +28,7 @@ pub use self::circles::circle;
 pub use self::error::CatalogError;
 pub use self::install::{Package, component_digest};
 pub use self::rows::{Entry, State};
+pub use self::trust::{Signed, Trust, TrustError};
 
 /// What a catalog is made of.
 #[derive(Debug)]
@@ -40,9 +42,22 @@ pub struct Parts {
     /// The calls in flight.
     pub calls: Arc<Calls>,
     /// What this host brings along, in the order in which it is asked.
-    pub own: Vec<Arc<Plugin>>,
+    pub own: Vec<Brought>,
+    /// Whose plugins it runs.
+    pub trust: Trust,
     /// Bounds.
     pub limits: CatalogLimits,
+}
+
+/// A plugin that this host brings along.
+#[derive(Clone, Debug)]
+pub struct Brought {
+    /// It, compiled.
+    pub plugin: Arc<Plugin>,
+    /// Its file; none: it is in the binary.
+    pub file: Option<String>,
+    /// Who vouches for it.
+    pub signed: Option<Signed>,
 }
 
 /// Bounds of what is installed.
@@ -65,8 +80,17 @@ pub struct Catalog {
     /// One change or look at a time.
     turn: tokio::sync::Mutex<()>,
     /// Installed components that this replica has compiled, by digest.
-    compiled: Mutex<HashMap<String, Arc<Plugin>>>,
+    compiled: Mutex<HashMap<String, Compiled>>,
     wanted: Notify,
+}
+
+/// An installed component that this replica has judged and compiled.
+#[derive(Clone, Debug)]
+struct Compiled {
+    plugin: Arc<Plugin>,
+    /// The signature that it was judged by.
+    signature: Option<String>,
+    signed: Option<Signed>,
 }
 
 /// What this replica knows of the database's plugins.
@@ -86,7 +110,7 @@ impl Catalog {
     /// # Errors
     /// When the database is away.
     pub async fn open(parts: Parts) -> Result<Arc<Self>, DatabaseError> {
-        let live = LivePlugins::new(Plugins::new(parts.own.clone(), Default::default()));
+        let live = LivePlugins::new(Plugins::new(own(&parts), Default::default()));
         let catalog = Arc::new(Self {
             parts,
             live,
@@ -144,22 +168,27 @@ impl Catalog {
         let mut failed = HashMap::new();
         for name in rows.names.iter().filter(|name| name.enabled) {
             let Some(digest) = &name.digest else { continue };
-            if self.compiled.lock().contains_key(digest) {
+            let row = rows.installed.iter().find(|row| row.digest == *digest);
+            let signature = row.and_then(|row| row.signature.as_ref());
+            let judged_by = |compiled: &Compiled| compiled.signature.as_ref() == signature;
+            if self.compiled.lock().get(digest).is_some_and(judged_by) {
                 continue;
             }
             let before = self.known.read().failed.get(digest).cloned();
             if let Some(before) = before
                 && before.1.elapsed() < AGAIN
+                && !self.is_signed_anew(digest, signature)
             {
                 failed.insert(digest.clone(), before);
                 continue;
             }
             match self.compile(digest).await? {
-                Ok(plugin) => {
-                    info!(plugin = plugin.label(), digest, "plugin");
-                    self.compiled.lock().insert(digest.clone(), plugin);
+                Ok(compiled) => {
+                    info!(plugin = compiled.plugin.label(), digest, "plugin");
+                    self.compiled.lock().insert(digest.clone(), compiled);
                 }
                 Err(problem) => {
+                    self.compiled.lock().remove(digest);
                     error!(plugin = name.name, digest, %problem, "an installed plugin does not run here");
                     failed.insert(digest.clone(), (problem, Instant::now()));
                 }
@@ -177,11 +206,18 @@ impl Catalog {
         Ok(())
     }
 
-    /// A component of the database, compiled; or why it does not run here.
-    async fn compile(&self, digest: &str) -> Result<Result<Arc<Plugin>, String>, DatabaseError> {
-        let bytes = self.parts.database.plugin_component(digest);
-        let bytes = bounded(self.parts.limits.database_timeout, "plugin", bytes).await?;
-        let Some(bytes) = bytes else {
+    /// Whether a component has another signature than the one that it was last looked at with.
+    fn is_signed_anew(&self, digest: &str, signature: Option<&String>) -> bool {
+        let known = self.known.read();
+        let row = known.rows.installed.iter().find(|row| row.digest == digest);
+        row.and_then(|row| row.signature.as_ref()) != signature
+    }
+
+    /// A component of the database, judged by this replica's own keys and compiled; or why it does not run here.
+    async fn compile(&self, digest: &str) -> Result<Result<Compiled, String>, DatabaseError> {
+        let found = self.parts.database.plugin_component(digest);
+        let found = bounded(self.parts.limits.database_timeout, "plugin", found).await?;
+        let Some((bytes, signature)) = found else {
             // It was removed meanwhile: what comes next says so.
             self.wanted.notify_one();
             return Ok(Err(format!("{digest} is not installed any more")));
@@ -191,19 +227,33 @@ impl Catalog {
                 "what the database has as {digest} is something else"
             )));
         }
+        // Whoever writes to the database, or installs by a replica with other keys, vouches for nothing here.
+        let judged = self.parts.trust.judge(digest, &bytes, signature.as_deref());
+        let signed = match judged {
+            Ok(signed) => signed,
+            Err(_) if mutant!("database-trusted") => None,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
         let plugin = Plugin::install(&self.parts.engine, digest, bytes).await;
-        Ok(plugin.map_err(|error| error.to_string()))
+        Ok(plugin
+            .map_err(|error| error.to_string())
+            .map(|plugin| Compiled {
+                plugin,
+                signature,
+                signed,
+            }))
     }
 
     /// The set that these rows ask for. What does not run here stays as it was.
     fn compose(&self, rows: &PluginRows, before: &Plugins) -> Plugins {
-        let mut all = self.parts.own.clone();
+        let mut all = own(&self.parts);
         let compiled = self.compiled.lock();
         for row in &rows.names {
             let at = all.iter().position(|plugin| plugin.name == row.name);
             let wanted = row.digest.as_ref().map(|digest| {
                 let same_name = || before.all().iter().find(|plugin| plugin.name == row.name);
-                compiled.get(digest).or_else(same_name).cloned()
+                let compiled = compiled.get(digest).map(|compiled| &compiled.plugin);
+                compiled.or_else(same_name).cloned()
             });
             match (row.enabled, wanted, at) {
                 (false, _, Some(at)) => drop(all.remove(at)),
@@ -227,7 +277,9 @@ impl Catalog {
     /// What was in force, and may not even finish what it has begun: it was removed, or is asked no more.
     fn gone(&self, rows: &PluginRows, before: &Plugins, now: &Plugins) -> Vec<String> {
         let there = |plugin: &&Arc<Plugin>| {
-            let own = self.parts.own.iter().any(|own| own.digest == plugin.digest);
+            let own = own(&self.parts)
+                .iter()
+                .any(|own| own.digest == plugin.digest);
             let stays = own || rows.installed.iter().any(|row| row.digest == plugin.digest);
             let asked = now.all().iter().any(|known| known.name == plugin.name);
             stays && asked
@@ -235,6 +287,12 @@ impl Catalog {
         let gone = before.all().iter().filter(|plugin| !there(plugin));
         gone.map(|plugin| plugin.digest.clone()).collect()
     }
+}
+
+/// What a host brings along.
+fn own(parts: &Parts) -> Vec<Arc<Plugin>> {
+    let own = parts.own.iter();
+    own.map(|own| Arc::clone(&own.plugin)).collect()
 }
 
 impl Subscriber for Catalog {

@@ -3,7 +3,8 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::{Catalog, CatalogError};
+use super::trust::key_number;
+use super::{Brought, Catalog, CatalogError, Signed};
 use crate::database::{PluginNameRow, PluginRow};
 use crate::plugins::{Bounds, CircuitOpen, Picks, Plugin};
 
@@ -22,6 +23,12 @@ pub struct Entry {
     pub state: State,
     /// Its row; none: this host brings it along.
     pub row: Option<PluginRow>,
+    /// Its file, where this host brings it along in one.
+    pub file: Option<String>,
+    /// Who vouches for it.
+    pub signed: Option<Signed>,
+    /// Whether this replica has found so by its own keys; it has not looked at what it was never asked to run.
+    pub verified: bool,
     /// Compiled, where this replica has it so.
     pub plugin: Option<Arc<Plugin>>,
     /// The bounds of its calls, each with its value and where that comes from.
@@ -64,11 +71,18 @@ impl Entry {
     /// As commands and the admin socket show it.
     #[must_use]
     pub fn to_json(&self) -> Value {
+        let source = self.row.as_ref().map(|row| row.source.as_str());
+        let pinned = self.row.as_ref().filter(|row| row.pinned);
+        let signature = self.signed.as_ref().map(|signed| {
+            json!({ "key": signed.key, "comment": signed.comment, "verified": self.verified })
+        });
         let mut shown = json!({
             "name": self.name, "version": self.version, "digest": self.digest, "summary": self.summary,
             "state": self.state.as_str(),
-            "source": self.row.as_ref().map_or("the host", |row| row.source.as_str()),
-            "signer": self.row.as_ref().and_then(|row| row.signer.as_deref()),
+            "source": source.or(self.file.as_deref()).unwrap_or("the host"),
+            "pin": pinned.map(|row| row.digest.as_str()),
+            "signer": self.signed.as_ref().and_then(|signed| signed.signer.as_deref()),
+            "signature": signature,
             "installedAt": self.row.as_ref().map(|row| row.installed_at),
         });
         shown["limits"] = self.limits.clone();
@@ -82,6 +96,10 @@ impl Entry {
             shown["renders"] = json!(plugin.renders);
             if let Some(options) = &plugin.options_schema {
                 shown["optionsSchema"] = options.schema.clone();
+            }
+            shown["contract"] = json!(plugin.contract);
+            if let Some(remarks) = plugin.remarks.get().filter(|all| !all.is_empty()) {
+                shown["warnings"] = json!(remarks);
             }
             shown["running"] = json!(running);
             shown["waiting"] = json!(waiting);
@@ -117,6 +135,18 @@ fn breaker(open: &CircuitOpen) -> Value {
     })
 }
 
+/// Who vouches for a component by what the database says of it: whoever installed it has looked. Of one that does not run
+/// here that is worth nothing.
+fn claimed(row: &PluginRow, state: &State) -> Option<Signed> {
+    let key = key_number(row.signature.as_ref()?);
+    let failed = matches!(state, State::Failed(_));
+    Some(Signed {
+        signer: row.signer.clone().filter(|_| !failed),
+        key,
+        comment: None,
+    })
+}
+
 impl Catalog {
     /// All plugins, in the order in which they are asked; those that are not asked come after the one of their name.
     #[must_use]
@@ -125,7 +155,8 @@ impl Catalog {
         let known = self.known.read();
         let rows = &known.rows;
         let decided = |name: &str| rows.names.iter().find(|row| row.name == name);
-        let of_own = |plugin: &Arc<Plugin>| {
+        let of_own = |own: &Brought| {
+            let plugin = &own.plugin;
             let state = match decided(&plugin.name) {
                 Some(PluginNameRow { enabled: false, .. }) => State::Disabled,
                 Some(PluginNameRow {
@@ -140,6 +171,9 @@ impl Catalog {
                 summary: plugin.summary.clone(),
                 state,
                 row: None,
+                file: own.file.clone(),
+                signed: own.signed.clone(),
+                verified: own.signed.is_some(),
                 plugin: Some(Arc::clone(plugin)),
                 limits: Value::Null,
             }
@@ -155,6 +189,11 @@ impl Catalog {
                 },
                 _ => State::Installed,
             };
+            let compiled = self.compiled.lock().get(&row.digest).cloned();
+            let (signed, plugin) = match &compiled {
+                Some(compiled) => (compiled.signed.clone(), Some(Arc::clone(&compiled.plugin))),
+                None => (claimed(row, &state), None),
+            };
             Entry {
                 digest: row.digest.clone(),
                 name: row.name.clone(),
@@ -162,13 +201,16 @@ impl Catalog {
                 summary: row.summary.clone(),
                 state,
                 row: Some(row.clone()),
-                plugin: self.compiled.lock().get(&row.digest).cloned(),
+                file: None,
+                verified: compiled.is_some() && signed.is_some(),
+                signed,
+                plugin,
                 limits: Value::Null,
             }
         };
         let installed = |digest: &str| rows.installed.iter().any(|row| row.digest == digest);
         let own = self.parts.own.iter();
-        let own = own.filter(|plugin| !installed(&plugin.digest)).map(of_own);
+        let own = own.filter(|own| !installed(&own.plugin.digest)).map(of_own);
         let mut all: Vec<_> = own.chain(rows.installed.iter().map(of_row)).collect();
         let place = |entry: &Entry| {
             let mut asked = current.all().iter();

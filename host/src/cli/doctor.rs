@@ -291,7 +291,7 @@ async fn plugins(report: &mut Report, config: &Config) {
     match installed {
         Ok((plugins, refused)) => {
             for plugin in plugins {
-                report.add("plugin", Grade::Good, plugin.label());
+                report.add("plugin", Grade::Good, plugin.plugin.label());
             }
             for refused in refused {
                 report.add("plugin", Grade::Failed, refused);

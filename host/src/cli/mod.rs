@@ -27,6 +27,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::settings::SettingsArgs;
+use crate::plugins::compile_as_child;
 use crate::realm::RealmUrl;
 
 /// Serves realms: URL-addressed trees of files, through WebAssembly plugins.
@@ -116,6 +117,10 @@ impl Context {
 /// Runs the command line; the process's exit code.
 #[must_use]
 pub fn main() -> ExitCode {
+    // A host that compiles a plugin starts itself again, and lends that child nothing.
+    if let Some(done) = compile_as_child() {
+        return done;
+    }
     // Usage errors exit with 2, in clap's own words.
     let cli = Cli::parse();
     let context = Context {

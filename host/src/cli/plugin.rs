@@ -1,12 +1,11 @@
-use std::path::PathBuf;
-
-use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::Context;
 use super::bounds;
 use super::target::Target;
 use crate::catalog::Package;
+use crate::fetch::{FetchOptions, Reference, fetch};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -40,12 +39,15 @@ pub(super) struct LimitArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct InstallArgs {
-    /// The component: a file
-    #[arg(value_name = "REF")]
-    file: PathBuf,
+    /// The component: a file, an `https://` URL, or `oci://registry/repository[:tag][@sha256:…]`
+    #[arg(value_name = "REF", value_parser = parse_reference)]
+    reference: Reference,
     /// The digest that it must have
     #[arg(long, value_name = "sha256:…", value_parser = parse_digest)]
     pin: Option<String>,
+    /// Its minisign signature: a file or a URL; without this the one beside it, as in `x.wasm.minisig`
+    #[arg(long, value_name = "FILE|URL", value_parser = parse_reference)]
+    signature: Option<Reference>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -65,7 +67,7 @@ pub(super) struct UseArgs {
 
 pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<()> {
     let package = match &command {
-        Command::Install(args) => Some(read(args)?),
+        Command::Install(args) => Some(package(context, args).await?),
         _ => None,
     };
     let target = Target::for_operators(context).await?;
@@ -120,14 +122,31 @@ pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<(
     Ok(())
 }
 
-fn read(args: &InstallArgs) -> anyhow::Result<Package> {
-    let source = args.file.display().to_string();
-    let component = std::fs::read(&args.file).with_context(|| source.clone())?;
+/// Fetches the component, and shows how far that is; on a terminal, with a bar.
+async fn package(context: &Context, args: &InstallArgs) -> anyhow::Result<Package> {
+    let config = context.settings.config()?;
+    let options = FetchOptions::new(&config, args.pin.is_some());
+    let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes}")?;
+    let bar = ProgressBar::new(0).with_style(style);
+    let show = |fetched: u64, of: Option<u64>| {
+        bar.set_length(of.unwrap_or(fetched));
+        bar.set_position(fetched);
+    };
+    let fetched = fetch(&args.reference, args.signature.as_ref(), options, &show).await;
+    bar.finish_and_clear();
+    let fetched = fetched?;
     Ok(Package {
-        source,
-        component,
+        source: fetched.source,
+        component: fetched.component,
         pin: args.pin.clone(),
+        pinned: args.pin.is_some(),
+        signature: fetched.signature,
     })
+}
+
+fn parse_reference(text: &str) -> Result<Reference, String> {
+    text.parse()
+        .map_err(|error: crate::fetch::FetchError| error.to_string())
 }
 
 fn parse_digest(text: &str) -> Result<String, String> {
@@ -161,7 +180,24 @@ fn done(context: &Context, plugin: &Value, what: &str) {
         println!("{plugin}");
     } else {
         eprintln!("{} ({}): {what}", label(plugin), text(plugin, "digest"));
+        warnings(plugin, "warning: ");
     }
+}
+
+/// What was found when it was vetted.
+fn warnings(plugin: &Value, before: &str) {
+    for warning in plugin["warnings"].as_array().into_iter().flatten() {
+        eprintln!("{before}{}", warning.as_str().unwrap_or_default());
+    }
+}
+
+/// Whose signature it has.
+fn signer(plugin: &Value) -> Option<String> {
+    let key = plugin["signature"]["key"].as_str()?;
+    Some(match plugin["signer"].as_str() {
+        Some(signer) => signer.to_owned(),
+        None => format!("an unknown key ({key})"),
+    })
 }
 
 /// The extensions that it takes.
@@ -179,15 +215,21 @@ fn list(context: &Context, plugin: &Value) {
         return;
     }
     let digest = text(plugin, "digest").get(..19).unwrap_or_default();
-    let (state, signer) = (text(plugin, "state"), plugin["signer"].as_str());
-    let signed = signer.map_or_else(String::new, |signer| format!("  signed by {signer}"));
+    let state = text(plugin, "state");
+    let mut known = format!("  from {}", text(plugin, "source"));
+    if plugin["pin"].is_string() {
+        known.push_str(", pinned");
+    }
+    if let Some(signer) = signer(plugin) {
+        known = format!("{known}, signed by {signer}");
+    }
     let mut label = label(plugin);
     if let Some(problem) = plugin["problem"].as_str() {
         label = format!("{label}: {problem}");
     }
     let (own, open) = (bounds::own(plugin), bounds::open(plugin));
     println!(
-        "{state:<10} {digest}  {label:<24} {}{signed}{own}{open}",
+        "{state:<10} {digest}  {label:<24} {}{known}{own}{open}",
         takes(plugin)
     );
 }
@@ -198,13 +240,18 @@ fn inspect(context: &Context, plugin: &Value) {
         return;
     }
     println!("{}", label(plugin));
-    for key in ["summary", "digest", "state", "problem", "source"] {
+    for key in [
+        "summary", "digest", "state", "problem", "source", "pin", "contract",
+    ] {
         if let Some(text) = plugin[key].as_str() {
             println!("  {key:<11} {text}");
         }
     }
-    let signer = plugin["signer"].as_str().unwrap_or("nobody");
+    let signer = signer(plugin).unwrap_or_else(|| "nobody".to_owned());
     println!("  {:<11} {signer}", "signed by");
+    if let Some(comment) = plugin["signature"]["comment"].as_str() {
+        println!("  {:<11} {comment}", "comment");
+    }
     for rule in plugin["transpiles"].as_array().into_iter().flatten() {
         let (takes, gives) = (text(rule, "takes"), text(rule, "gives"));
         let media_type = text(rule, "mediaType");

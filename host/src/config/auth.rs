@@ -18,6 +18,10 @@ pub enum AuthMode {
 pub struct Secret(String);
 
 impl Secret {
+    pub(super) fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// The value.
     #[must_use]
     pub fn expose(&self) -> &str {

@@ -4,6 +4,7 @@
 mod auth;
 mod raw;
 mod settings;
+mod sources;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use crate::telemetry::{LogFormat, Logging};
 pub use self::auth::{AuthConfig, AuthMode, Secret};
 pub use self::raw::{ConfigError, RawConfig, RawValue, Source};
 pub use self::settings::{SETTINGS, Setting, reference};
+pub use self::sources::{PluginKey, RegistryLogin, SIGNATURE_BYTES, SignatureRule, SourcesConfig};
 
 /// Bounds of one guest call. Each is a setting of its own.
 #[derive(Clone, Debug)]
@@ -71,6 +73,15 @@ pub struct BreakerLimits {
     pub pause: Duration,
     /// … up to this.
     pub longest_pause: Duration,
+}
+
+/// Bounds of the process that compiles a component of others.
+#[derive(Clone, Copy, Debug)]
+pub struct CompileLimits {
+    /// Bytes of address space.
+    pub memory: usize,
+    /// How long it may take.
+    pub time: Duration,
 }
 
 /// Bounds of what clients may do to a socket.
@@ -180,6 +191,10 @@ pub struct Config {
     pub plugin_dir: Option<PathBuf>,
     /// Bytes of a component.
     pub plugin_component_bytes: usize,
+    /// Bounds of compiling a component.
+    pub plugin_compile: CompileLimits,
+    /// Where plugins may come from, and whether they are trusted.
+    pub sources: SourcesConfig,
     /// The freshness lease.
     pub lease: Duration,
     /// How long after the lease stale bytes are served.
@@ -297,6 +312,11 @@ impl Config {
             cors_origins: cors_origins(raw)?,
             plugin_dir: raw.text("plugin-dir").map(PathBuf::from),
             plugin_component_bytes: raw.bytes("plugin-component-bytes")?,
+            plugin_compile: CompileLimits {
+                memory: raw.bytes("plugin-compile-memory")?,
+                time: raw.duration("plugin-compile-time")?,
+            },
+            sources: SourcesConfig::new(raw)?,
             lease: raw.duration("lease")?,
             stale_limit: raw.duration("stale-limit")?,
             cache_bytes: raw.bytes("cache-bytes")?,

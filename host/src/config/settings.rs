@@ -171,6 +171,46 @@ pub const SETTINGS: &[Setting] = &[
         "bytes of a component that is installed",
     ),
     setting(
+        "plugin-compile-memory",
+        "4GiB",
+        "memory (address space) of the process in which a plugin that is not part of the host is compiled; there is one at a time",
+    ),
+    setting(
+        "plugin-compile-time",
+        "5m",
+        "time that compiling such a plugin may take",
+    ),
+    setting(
+        "plugin-keys",
+        "",
+        "minisign public keys whose signatures are believed, each with its signer's name, comma-separated (`alice=RWQ…`); a name may have several",
+    ),
+    setting(
+        "plugin-signatures",
+        "optional",
+        "`required` runs no plugin but those of the binary and those that a key of `plugin-keys` has signed; `optional` refuses only a signature that does not verify",
+    ),
+    setting(
+        "plugin-fetch-timeout",
+        "2m",
+        "longest time in which `realm plugin install` fetches a component",
+    ),
+    setting(
+        "plugin-fetch-redirects",
+        "5",
+        "how often a server may lead `realm plugin install` on to another URL",
+    ),
+    setting(
+        "registry-user",
+        "",
+        "user of the registry that `realm plugin install oci://…` fetches from; none: who docker or podman is logged in as, else nobody",
+    ),
+    hidden(
+        Secrecy::Secret,
+        "registry-password",
+        "password, or token, of `registry-user`; better as REALM_REGISTRY_PASSWORD, for `ps` shows flags",
+    ),
+    setting(
         "lease",
         "5s",
         "longest time for which a lost notification can leave old bytes in a cache",

@@ -18,6 +18,10 @@ pub struct PluginRow {
     pub source: String,
     /// The name of the key that has signed it; none: none has.
     pub signer: Option<String>,
+    /// The text of its signature; none: it came without one.
+    pub signature: Option<String>,
+    /// Whether it was installed for its digest.
+    pub pinned: bool,
     /// In milliseconds since 1970.
     pub installed_at: i64,
 }
@@ -82,7 +86,7 @@ impl Database {
     pub async fn plugins(&self) -> Result<PluginRows, DatabaseError> {
         // First: what changes after it has another one.
         let generation = self.plugins_generation().await?;
-        let sql = "SELECT digest, name, version, summary, source, signer, installed_at FROM plugins ORDER BY installed_at, digest";
+        let sql = "SELECT digest, name, version, summary, source, signer, signature, pinned, installed_at FROM plugins ORDER BY installed_at, digest";
         let installed = on!(self, pool => sqlx::query_as(sql).fetch_all(pool).await)?;
         let sql = "SELECT name, enabled, digest, limits FROM plugin_names ORDER BY position";
         let names = on!(self, pool => sqlx::query_as(sql).fetch_all(pool).await)?;
@@ -96,13 +100,16 @@ impl Database {
         })
     }
 
-    /// The bytes of an installed component; none: it is not installed any more.
+    /// The bytes of an installed component and its signature; none: it is not installed any more.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn plugin_component(&self, digest: &str) -> Result<Option<Vec<u8>>, DatabaseError> {
-        let sql = "SELECT component FROM plugins WHERE digest = $1";
-        Ok(on!(self, pool => sqlx::query_scalar(sql).bind(digest).fetch_optional(pool).await)?)
+    pub async fn plugin_component(
+        &self,
+        digest: &str,
+    ) -> Result<Option<(Vec<u8>, Option<String>)>, DatabaseError> {
+        let sql = "SELECT component, signature FROM plugins WHERE digest = $1";
+        Ok(on!(self, pool => sqlx::query_as(sql).bind(digest).fetch_optional(pool).await)?)
     }
 
     /// Makes changes, all or none, if what is stored is of the generation that they were thought out for; the new one, or
@@ -134,12 +141,15 @@ impl Transaction {
     async fn change_plugin(&mut self, change: &PluginChange<'_>) -> Result<(), DatabaseError> {
         match change {
             PluginChange::Install(row, component) => {
-                let sql = "INSERT INTO plugins (digest, name, version, summary, source, signer, component, installed_at)
-                           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-                           ON CONFLICT (digest) DO UPDATE SET source = excluded.source, signer = excluded.signer";
+                // Whoever installs it again without a signature takes none away.
+                let sql = "INSERT INTO plugins (digest, name, version, summary, source, signer, signature, pinned, component, installed_at)
+                           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                           ON CONFLICT (digest) DO UPDATE SET source = excluded.source, pinned = excluded.pinned,
+                               signer = CASE WHEN excluded.signature IS NULL THEN plugins.signer ELSE excluded.signer END,
+                               signature = COALESCE(excluded.signature, plugins.signature)";
                 within!(self, c => sqlx::query(sql)
                     .bind(&row.digest).bind(&row.name).bind(&row.version).bind(&row.summary).bind(&row.source)
-                    .bind(&row.signer).bind(component).bind(super::now())
+                    .bind(&row.signer).bind(&row.signature).bind(row.pinned).bind(component).bind(super::now())
                     .execute(c).await.map(drop))?;
                 self.put_in_force(&row.name, Some(&row.digest)).await
             }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::error::{Problem, respond};
 use super::write::read_body;
 use super::{App, answer};
-use crate::catalog::{CatalogError, Entry, Package};
+use crate::catalog::{CatalogError, Entry, Package, TrustError};
 use crate::plugins::InstallError;
 
 /// All plugins, with those that are picked.
@@ -23,7 +23,8 @@ pub(super) async fn inspect(State(app): State<App>, Path(plugin): Path<String>) 
     answered(app.0.catalog.find(&plugin))
 }
 
-/// Installs the body, whose digest the URL names; `?source=` says where it came from.
+/// Installs the body, whose digest the URL names. `?source=` says where it came from, `signature=` is the text of its
+/// `.minisig` file, and `pinned=true` says that somebody has asked for this digest.
 pub(super) async fn install(
     State(app): State<App>,
     Path(digest): Path<String>,
@@ -37,11 +38,16 @@ pub(super) async fn install(
         Err(problem) => return respond(&problem),
     };
     let query = query.unwrap_or_default();
-    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
-    let source = pairs.find(|(name, _)| name == "source");
+    let given = |wanted: &str| {
+        let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+        let found = pairs.find(|(name, _)| name == wanted);
+        found.map(|(_, value)| value.into_owned())
+    };
     let package = Package {
-        source: source.map_or_else(|| digest.clone(), |(_, source)| source.into_owned()),
+        source: given("source").unwrap_or_else(|| digest.clone()),
         component: body.to_vec(),
+        pinned: given("pinned").is_some_and(|pinned| pinned == "true"),
+        signature: given("signature"),
         pin: Some(digest),
     };
     // Whoever leaves midway has asked for it all the same.
@@ -164,6 +170,7 @@ impl From<CatalogError> for Problem {
         let (status, code) = match &error {
             CatalogError::Digest { .. } => (StatusCode::BAD_REQUEST, "digest"),
             CatalogError::Size { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
+            CatalogError::Trust(error) => (StatusCode::UNPROCESSABLE_ENTITY, distrust(error)),
             CatalogError::Install(error) => (StatusCode::UNPROCESSABLE_ENTITY, of(error)),
             CatalogError::Varies { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "not-deterministic"),
             CatalogError::Circle { .. } => (StatusCode::CONFLICT, "circle"),
@@ -181,9 +188,20 @@ impl From<CatalogError> for Problem {
     }
 }
 
+fn distrust(error: &TrustError) -> &'static str {
+    match error {
+        TrustError::Unsigned { .. } => "unsigned",
+        TrustError::UnknownKey { .. } => "unknown-key",
+        TrustError::Wrong { .. } | TrustError::Malformed { .. } => "signature",
+    }
+}
+
 fn of(error: &InstallError) -> &'static str {
     match error {
         InstallError::Component { .. } => "no-component",
+        InstallError::Compile { .. } => "compile",
+        InstallError::Needs { .. } => "needs",
+        InstallError::Version { .. } => "version",
         InstallError::Imports { .. } => "imports",
         InstallError::World { .. } => "world",
         InstallError::Description { .. } => "description",

@@ -9,7 +9,7 @@ use crate::registry::as_json;
 
 /// `/_health`: alive, with versions.
 pub(super) async fn health() -> Response {
-    let body = json!({ "status": "alive", "version": env!("CARGO_PKG_VERSION"), "plugin-contract": crate::plugins::WIT_VERSION, "wasmtime": "48" });
+    let body = json!({ "status": "alive", "version": env!("CARGO_PKG_VERSION"), "plugin-contract": crate::plugins::Contract::spoken(), "wasmtime": "48" });
     answer::json(StatusCode::OK, "application/json", &body)
 }
 

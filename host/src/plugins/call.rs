@@ -3,23 +3,21 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use tracing::Instrument;
-use wasmtime::component::Instance;
 use wasmtime::{Store, UpdateDeadline};
 
-use super::bindings::exports::realm::plugin::{about, prerenderer, transpiler};
-use super::bindings::realm::plugin::types;
 use super::capture::{Capture, Speaker};
 use super::engine::PluginEngine;
 use super::error::{CallError, HostFault, Remains, explain, frames};
 use super::imports::{
     CallWorld, Contents, Deadline, Files, LoadFailure, LoadedModule, ReadFailure, ReadTrouble,
 };
-use super::installed::{Exports, Plugin};
+use super::installed::Plugin;
 use super::limits::Limiter;
-use super::output::{FORMATS, Outcome, with_map};
+use super::output::{Outcome, with_map};
 use super::spent::{Spent, Timed};
 use super::token::{CallToken, Ended};
 use super::wasi;
+use super::worlds::{Description, Exports, Given, Purpose, Question};
 use crate::config::CallLimits;
 use crate::telemetry::TRACE;
 
@@ -93,60 +91,6 @@ struct Subject {
     call: u64,
 }
 
-/// What an instance is asked for.
-enum Question {
-    Describe,
-    Transpile(transpiler::Request),
-    Render(prerenderer::Request),
-    Define { url: String, options: String },
-}
-
-/// What it says.
-enum Given {
-    Description(about::Description),
-    Outcome(Outcome),
-}
-
-impl Question {
-    async fn ask(
-        self,
-        exports: &Exports,
-        instance: &Instance,
-        mut store: &mut Store<CallWorld>,
-        map_segments: usize,
-    ) -> wasmtime::Result<Given> {
-        let lacks = |what| move || wasmtime::Error::msg(format!("it exports no {what}"));
-        Ok(Given::Outcome(match self {
-            Self::Describe => {
-                let about = exports.about.load(&mut store, instance)?;
-                return Ok(Given::Description(about.call_describe(store).await?));
-            }
-            Self::Transpile(request) => {
-                let indices = exports.transpiler.as_ref();
-                let transpiler = indices.ok_or_else(lacks("transpiler"))?;
-                let transpiler = transpiler.load(&mut store, instance)?;
-                let given = transpiler.call_transpile(store, &request).await?;
-                let input = &request.input;
-                let input = (&*input.path, &*input.url, &*input.contents);
-                with_map(given.into(), input, map_segments)
-            }
-            Self::Render(request) => {
-                let indices = exports.prerenderer.as_ref();
-                let prerenderer = indices.ok_or_else(lacks("prerenderer"))?;
-                let prerenderer = prerenderer.load(&mut store, instance)?;
-                prerenderer.call_render(store, &request).await?.into()
-            }
-            Self::Define { url, options } => {
-                let indices = exports.prerenderer.as_ref();
-                let prerenderer = indices.ok_or_else(lacks("prerenderer"))?;
-                let prerenderer = prerenderer.load(&mut store, instance)?;
-                let defined = prerenderer.call_definitions(store, &url, &options);
-                defined.await?.into()
-            }
-        }))
-    }
-}
-
 impl PluginEngine {
     /// Runs a plugin in a fresh instance, on a thread for guests. The caller has been admitted.
     ///
@@ -169,30 +113,21 @@ impl PluginEngine {
             .increment(1);
         let begun = Instant::now();
         let input_bytes = call.input.bytes.len();
-        let file = types::File {
-            url: call.input.url,
-            path: call.input.path,
-            media_type: call.input.media_type,
-            contents: call.input.bytes.to_vec(),
-        };
-        let options = call.options;
-        let transpile = |purpose| transpiler::Request {
-            input: file.clone(),
+        let (input, options) = (call.input, call.options);
+        let transpile = |input, purpose, options| Question::Transpile {
+            input,
             purpose,
-            options: options.clone(),
+            options,
         };
         let question = match call.work {
-            Work::Transpile => Question::Transpile(transpile(types::Purpose::Browser)),
-            Work::TranspileForPrerender => {
-                Question::Transpile(transpile(types::Purpose::Prerender))
-            }
-            Work::Render => Question::Render(prerenderer::Request {
-                document: file,
-                formats: FORMATS.map(str::to_owned).to_vec(),
+            Work::Transpile => transpile(input, Purpose::Browser, options),
+            Work::TranspileForPrerender => transpile(input, Purpose::Prerender, options),
+            Work::Render => Question::Render {
+                document: input,
                 options,
-            }),
+            },
             Work::Define => Question::Define {
-                url: file.url,
+                url: input.url,
                 options,
             },
         };
@@ -245,7 +180,7 @@ pub(super) async fn describe(
     exports: &Arc<Exports>,
     name: &str,
     digest: &str,
-) -> Result<about::Description, CallError> {
+) -> Result<Description, CallError> {
     let subject = Subject {
         plugin: name.to_owned(),
         digest: digest.to_owned(),
@@ -327,8 +262,8 @@ impl Run {
         let capture = Capture::new(speaker, limits.log);
         let own = (Arc::clone(engine), Arc::clone(&capture));
         let time = match question {
-            Question::Render(_) | Question::Define { .. } => limits.render_deadline,
-            Question::Describe | Question::Transpile(_) => limits.deadline,
+            Question::Render { .. } | Question::Define { .. } => limits.render_deadline,
+            Question::Describe | Question::Transpile { .. } => limits.deadline,
         };
         // The task runs to its end whatever happens to whoever waits: a running guest's future is never dropped.
         let span = tracing::info_span!(
@@ -343,9 +278,15 @@ impl Run {
             let _ticking = engine.running();
             let given = async {
                 let instance = exports.pre.instantiate_async(&mut store).await?;
-                question
-                    .ask(&exports, &instance, &mut store, limits.map_segments)
-                    .await
+                let input = question.transpiled();
+                let given = exports.ask(question, &instance, &mut store).await?;
+                Ok(match (given, input) {
+                    (Given::Outcome(outcome), Some(input)) => {
+                        let input = (&*input.path, &*input.url, &*input.bytes);
+                        Given::Outcome(with_map(outcome, input, limits.map_segments))
+                    }
+                    (given, _) => given,
+                })
             };
             let (given, time) = Timed::new(given).await;
             (

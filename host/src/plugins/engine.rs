@@ -6,15 +6,15 @@ use parking_lot::{Condvar, Mutex};
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tracing::warn;
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::Linker;
 use wasmtime::{
     Config, Engine, EngineWeak, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
 };
 
-use super::bindings::CombinedPlugin;
+use super::compiling::Compiler;
 use super::imports::CallWorld;
 use super::limits::{INSTANCES, MEMORIES, TABLES};
-use super::{compiled, wasi};
+use super::{compiled, wasi, worlds};
 use crate::config::CallLimits;
 
 /// How to set up the engine.
@@ -22,10 +22,12 @@ use crate::config::CallLimits;
 pub struct EngineOptions {
     /// Bounds of a call.
     pub limits: CallLimits,
-    /// Where compiled code is kept.
+    /// Where compiled code is kept; its key is beside it, in a file of this name and the ending `.key`.
     pub compiled: PathBuf,
     /// Whether calls are metered: a count of what a guest did, which costs it a fifth of its speed and more.
     pub meter: bool,
+    /// What compiles components that do not come with the host.
+    pub compiler: Compiler,
 }
 
 /// The WebAssembly engine, the threads that guests run on, and the clock that ends them. One per process.
@@ -35,6 +37,7 @@ pub struct PluginEngine {
     pub(super) limits: CallLimits,
     pub(super) compiled: compiled::Store,
     pub(super) meter: bool,
+    pub(super) compiler: Compiler,
     /// Pooled instances that are free.
     pub(super) slots: Arc<Semaphore>,
     /// Further ones for calls on behalf of a call that holds one: they wait for nothing but each other, and each of them
@@ -76,7 +79,7 @@ impl PluginEngine {
         };
         let mut linker = Linker::new(&engine);
         wasi::link(&mut linker)?;
-        CombinedPlugin::add_to_linker::<_, HasSelf<CallWorld>>(&mut linker, |world| world)?;
+        worlds::link(&mut linker)?;
         let threads = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(limits.concurrency)
             .thread_name("guest")
@@ -90,6 +93,12 @@ impl PluginEngine {
             limits,
             compiled,
             meter: options.meter,
+            // A child knows of no meter; whoever meters compiles what is its own.
+            compiler: if options.meter {
+                Compiler::Here
+            } else {
+                options.compiler.clone()
+            },
             slots: Arc::new(Semaphore::new(slots)),
             reserved: Arc::new(Semaphore::new(reserved)),
             ticker,
@@ -123,16 +132,14 @@ impl Drop for PluginEngine {
     }
 }
 
-fn config(limits: &CallLimits, meter: bool, pooled: Option<usize>) -> Config {
+/// What decides how code comes out, for whoever compiles.
+pub(super) fn code_config(meter: bool) -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
         .consume_fuel(meter)
         .concurrency_support(false)
-        .max_wasm_stack(limits.stack)
-        .async_stack_size(limits.stack + HOST_STACK)
-        .cranelift_opt_level(OptLevel::Speed)
-        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(32));
+        .cranelift_opt_level(OptLevel::Speed);
     // What no plugin of ours needs is a way in for others.
     config
         .wasm_exceptions(false)
@@ -142,6 +149,16 @@ fn config(limits: &CallLimits, meter: bool, pooled: Option<usize>) -> Config {
         .wasm_relaxed_simd(false)
         .wasm_tail_call(false)
         .wasm_threads(false);
+    config
+}
+
+/// The same, and what decides how it runs.
+pub(super) fn config(limits: &CallLimits, meter: bool, pooled: Option<usize>) -> Config {
+    let mut config = code_config(meter);
+    config
+        .max_wasm_stack(limits.stack)
+        .async_stack_size(limits.stack + HOST_STACK)
+        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(32));
     if let Some(slots) = pooled {
         let count = |per_slot: usize| u32::try_from(slots * per_slot).unwrap_or(u32::MAX);
         let most = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);

@@ -7,8 +7,7 @@ use parking_lot::Mutex;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use super::bindings::realm::plugin::{files, log, modules, types};
-use super::capture::{Capture, Level};
+use super::capture::Capture;
 use super::limits::Limiter;
 use super::output::Diagnostic;
 use super::token::{CallToken, Ended};
@@ -135,14 +134,13 @@ impl WasiView for CallWorld {
     }
 }
 
-impl types::Host for CallWorld {}
-
-impl files::Host for CallWorld {
-    async fn read(
+impl CallWorld {
+    /// Reads a file for the guest.
+    pub(super) async fn read_file(
         &mut self,
         specifier: String,
         referrer: String,
-    ) -> wasmtime::Result<Result<types::File, types::ReadError>> {
+    ) -> wasmtime::Result<Result<Contents, ReadFailure>> {
         self.read_one()?;
         // A guest that waits here is not reached by the epoch, so the wait ends with the token too.
         let read = tokio::select! {
@@ -151,28 +149,18 @@ impl files::Host for CallWorld {
             () = tokio::time::sleep_until(self.deadline.at().into()) => return Err(Ended::Deadline.into()),
             read = self.files.read(specifier, referrer) => read,
         };
-        Ok(match read {
-            Ok(Ok(contents)) => {
-                self.bytes_in += contents.bytes.len();
-                Ok(types::File {
-                    url: contents.url,
-                    path: contents.path,
-                    media_type: contents.media_type,
-                    contents: contents.bytes.to_vec(),
-                })
-            }
-            Ok(Err(failure)) => Err(failure.into()),
-            Err(trouble) => return Err(Ended::Trouble(trouble.0).into()),
-        })
+        if let Ok(Ok(contents)) = &read {
+            self.bytes_in += contents.bytes.len();
+        }
+        read.map_err(|trouble| Ended::Trouble(trouble.0).into())
     }
-}
 
-impl modules::Host for CallWorld {
-    async fn load(
+    /// Loads a module for the guest.
+    pub(super) async fn load_module(
         &mut self,
         specifier: String,
         referrer: String,
-    ) -> wasmtime::Result<Result<modules::Module, modules::LoadError>> {
+    ) -> wasmtime::Result<Result<LoadedModule, LoadFailure>> {
         self.read_one()?;
         let since = Instant::now();
         // No deadline of its own: what is loaded may have to be transpiled, by a call that has one.
@@ -182,59 +170,19 @@ impl modules::Host for CallWorld {
             loaded = self.files.load(specifier, referrer) => loaded,
         };
         self.deadline.stood_still(since);
-        Ok(match loaded {
-            Ok(Ok(module)) => {
-                self.bytes_in += module.code.len();
-                Ok(modules::Module {
-                    url: module.url,
-                    media_type: module.media_type.to_owned(),
-                    code: module.code.to_vec(),
-                    source_map: module
-                        .source_map
-                        .map(|map| String::from_utf8_lossy(&map).into_owned()),
-                })
-            }
-            Ok(Err(LoadFailure::Unreadable(failure))) => {
-                Err(modules::LoadError::Unreadable(failure.into()))
-            }
-            Ok(Err(LoadFailure::Invalid(diagnostics))) => Err(modules::LoadError::Invalid(
-                diagnostics.into_iter().map(Into::into).collect(),
-            )),
-            Err(trouble) => return Err(Ended::Trouble(trouble.0).into()),
-        })
-    }
-}
-
-impl From<ReadFailure> for types::ReadError {
-    fn from(failure: ReadFailure) -> Self {
-        match failure {
-            ReadFailure::NotFound => Self::NotFound,
-            ReadFailure::Forbidden => Self::Forbidden,
-            ReadFailure::Outside => Self::Outside,
-            ReadFailure::TooLarge => Self::TooLarge,
+        if let Ok(Ok(module)) = &loaded {
+            self.bytes_in += module.code.len();
         }
+        loaded.map_err(|trouble| Ended::Trouble(trouble.0).into())
     }
 }
 
-impl log::Host for CallWorld {
-    async fn log(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
-        let level = match level {
-            log::Level::Trace => Level::Trace,
-            log::Level::Debug => Level::Debug,
-            log::Level::Info => Level::Info,
-            log::Level::Warn => Level::Warn,
-            log::Level::Error => Level::Error,
-        };
-        Ok(self.capture.log(level, &message)?)
-    }
-}
-
-/// A read error in words.
-pub(super) fn reason(error: types::ReadError) -> &'static str {
-    match error {
-        types::ReadError::NotFound => "there is no such file",
-        types::ReadError::Forbidden => "it is in a realm that is not public",
-        types::ReadError::Outside => "it is in no realm of this host, nor in the import map",
-        types::ReadError::TooLarge => "it is too large",
+/// Why a read gave nothing, in words.
+pub(super) fn reason(failure: ReadFailure) -> &'static str {
+    match failure {
+        ReadFailure::NotFound => "there is no such file",
+        ReadFailure::Forbidden => "it is in a realm that is not public",
+        ReadFailure::Outside => "it is in no realm of this host, nor in the import map",
+        ReadFailure::TooLarge => "it is too large",
     }
 }

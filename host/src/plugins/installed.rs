@@ -1,18 +1,16 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
-use wasmtime::component::{Component, InstancePre};
 
 use super::admission::Admission;
-use super::bindings::exports::realm::plugin::{about, prerenderer, transpiler};
 use super::bounds::{Bounds, Ceilings};
 use super::breaker::Breaker;
-use super::call;
+use super::compiling::{CompileError, Compiler};
 use super::engine::PluginEngine;
 use super::error::CallError;
-use super::imports::CallWorld;
 use super::options::OptionsSchema;
-use super::output::MEDIA_TYPES;
+use super::worlds::{self, Contract, Exports, Mismatch};
+use super::{call, description, needs};
 use crate::config::CallLimits;
 
 /// A component that may be called.
@@ -31,6 +29,10 @@ pub struct Plugin {
     pub renders: Vec<String>,
     /// What its options are; none: it says nothing of them.
     pub options_schema: Option<Arc<OptionsSchema>>,
+    /// The version of the contract that it speaks; part of the key of all that is derived by it.
+    pub contract: &'static str,
+    /// What was found when it was vetted, and did not keep it from being installed. Not set: nobody has vetted it here.
+    pub remarks: OnceLock<Vec<String>>,
     /// Who may call it now.
     pub admission: Arc<Admission>,
     /// Where it is not called for a while.
@@ -46,31 +48,6 @@ pub struct Plugin {
 
 /// The row of a plugin that has the host's bounds.
 pub(crate) const NO_BOUNDS: &str = "{}";
-
-/// A component, linked, and where what it exports is found.
-pub(super) struct Exports {
-    pub(super) pre: InstancePre<CallWorld>,
-    pub(super) about: about::GuestIndices,
-    pub(super) transpiler: Option<transpiler::GuestIndices>,
-    pub(super) prerenderer: Option<prerenderer::GuestIndices>,
-}
-
-impl Exports {
-    fn of(pre: InstancePre<CallWorld>) -> wasmtime::Result<Self> {
-        let about = about::GuestIndices::new(&pre)?;
-        let transpiler = transpiler::GuestIndices::new(&pre);
-        let prerenderer = prerenderer::GuestIndices::new(&pre);
-        if let (Err(_), Err(error)) = (&prerenderer, &transpiler) {
-            return Err(wasmtime::Error::msg(format!("{error:#}")));
-        }
-        Ok(Self {
-            about,
-            transpiler: transpiler.ok(),
-            prerenderer: prerenderer.ok(),
-            pre,
-        })
-    }
-}
 
 /// One extension that a plugin takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,34 +72,58 @@ impl std::fmt::Debug for Plugin {
 /// Why a component is not installed.
 #[derive(Debug, thiserror::Error)]
 pub enum InstallError {
-    /// Not a component that the engine takes.
-    #[error("{name}: not a usable WebAssembly component: {problem}")]
+    /// Not a component.
+    #[error("{name}: {problem}")]
     Component {
         /// Where it came from.
         name: String,
+        /// What it is instead.
+        problem: String,
+    },
+    /// It does not compile, or not within bounds.
+    #[error("{name}: {error}")]
+    Compile {
+        /// Where it came from.
+        name: String,
         /// What is wrong with it.
+        error: CompileError,
+    },
+    /// It needs more than a call may have.
+    #[error("{name}: {}", .problems.join("; "))]
+    Needs {
+        /// Where it came from.
+        name: String,
+        /// What it needs too much of.
+        problems: Vec<String>,
+    },
+    /// It speaks another version of the contract.
+    #[error("{name}: {problem}")]
+    Version {
+        /// Where it came from.
+        name: String,
+        /// Which, and what to do.
         problem: String,
     },
     /// It wants what no plugin gets.
-    #[error("{name}: it imports {}, which no plugin gets; a plugin has `realm:plugin` {version} and WASI 0.2 without http", .imports.join(", "))]
+    #[error("{name}: it imports {}, which no plugin gets; a plugin has `realm:plugin` {} and WASI 0.2 without http{}", .imports.join(", "), Contract::spoken(), words(.further))]
     Imports {
         /// Where it came from.
         name: String,
         /// What it wants.
         imports: Vec<String>,
-        /// What we have.
-        version: &'static str,
+        /// What else is wrong.
+        further: Vec<String>,
     },
     /// It lacks what a plugin has.
     #[error(
-        "{name}: it does not export the world `transpiler-plugin`, `prerenderer-plugin` or `combined-plugin` of `realm:plugin` {version}: {problem}"
+        "{name}: it does not export the world `transpiler-plugin`, `prerenderer-plugin` or `combined-plugin` of `realm:plugin` {version}: {}", .problems.join("; ")
     )]
     World {
         /// Where it came from.
         name: String,
-        /// What is missing.
-        problem: String,
-        /// What we have.
+        /// What is missing, and what is otherwise.
+        problems: Vec<String>,
+        /// What it is compared with.
         version: &'static str,
     },
     /// What it says of itself does not hold.
@@ -134,7 +135,7 @@ pub enum InstallError {
         problem: String,
     },
     /// It could not say what it is.
-    #[error("{name}: `describe` failed: {error}")]
+    #[error("{name}: `describe` failed ({}): {}{}", .error.kind.as_str(), .error.message, words(.error.hint.as_slice()))]
     Describe {
         /// Where it came from.
         name: String,
@@ -143,19 +144,29 @@ pub enum InstallError {
     },
 }
 
-/// Interfaces that a plugin may import.
-const IMPORTS: [&str; 10] = [
-    "realm:plugin/types@0.1.",
-    "realm:plugin/files@0.1.",
-    "realm:plugin/modules@0.1.",
-    "realm:plugin/log@0.1.",
-    "wasi:cli/",
-    "wasi:clocks/",
-    "wasi:filesystem/",
-    "wasi:io/",
-    "wasi:random/",
-    "wasi:sockets/",
-];
+fn words(all: &[String]) -> String {
+    all.iter().map(|one| format!("; {one}")).collect()
+}
+
+impl InstallError {
+    fn of(name: &str, mismatch: Mismatch) -> Self {
+        let name = name.to_owned();
+        match mismatch {
+            Mismatch::Component(problem) => Self::Component { name, problem },
+            Mismatch::Version(problem) => Self::Version { name, problem },
+            Mismatch::Imports { imports, further } => Self::Imports {
+                name,
+                imports,
+                further,
+            },
+            Mismatch::World { version, problems } => Self::World {
+                name,
+                problems,
+                version,
+            },
+        }
+    }
+}
 
 impl Plugin {
     /// `name@version`: a label for people.
@@ -164,8 +175,8 @@ impl Plugin {
         format!("{}@{}", self.name, self.version)
     }
 
-    /// Compiles a component (or finds it compiled), checks it, and asks it what it is. `name` says in errors where it
-    /// came from. Compiling takes seconds of both cores: call it where that hurts nobody.
+    /// Checks a component, compiles it (or finds it compiled) where it can hurt nobody, and asks it what it is. `name` says in
+    /// errors where it came from. Compiling takes seconds of all cores: call it where that hurts nobody.
     ///
     /// # Errors
     /// When it is no plugin of ours, or lies.
@@ -174,27 +185,63 @@ impl Plugin {
         name: &str,
         bytes: Vec<u8>,
     ) -> Result<Arc<Self>, InstallError> {
-        let digest = format!("sha256:{:x}", Sha256::digest(&bytes));
-        let component = {
-            let (engine, digest) = (Arc::clone(engine), digest.clone());
-            let compile = tokio::task::spawn_blocking(move || {
-                engine.compiled.component(&engine.engine, &digest, &bytes)
-            });
-            let unusable = |problem: String| InstallError::Component {
-                name: name.to_owned(),
-                problem,
-            };
-            let compiled = compile.await.map_err(|error| unusable(error.to_string()))?;
-            compiled.map_err(|error| unusable(format!("{error:#}")))?
+        Self::prepare(engine, &engine.compiler, name, bytes).await
+    }
+
+    /// The same for a component that comes with the host, and is trusted as the host is: it is compiled in this process.
+    ///
+    /// # Errors
+    /// When it is no plugin of ours, or lies.
+    pub async fn embedded(
+        engine: &Arc<PluginEngine>,
+        name: &str,
+        bytes: Vec<u8>,
+    ) -> Result<Arc<Self>, InstallError> {
+        Self::prepare(engine, &Compiler::Here, name, bytes).await
+    }
+
+    async fn prepare(
+        engine: &Arc<PluginEngine>,
+        compiler: &Compiler,
+        name: &str,
+        bytes: Vec<u8>,
+    ) -> Result<Arc<Self>, InstallError> {
+        let unusable = |problem| InstallError::Component {
+            name: name.to_owned(),
+            problem,
         };
-        refuse_imports(engine, name, &component)?;
+        let read = move || {
+            let digest = format!("sha256:{:x}", Sha256::digest(&bytes));
+            let contract = worlds::contract_of(&bytes);
+            (bytes, digest, contract)
+        };
+        let read = tokio::task::spawn_blocking(read).await;
+        let (bytes, digest, contract) = read.map_err(|error| unusable(error.to_string()))?;
+        let contract = contract.map_err(|mismatch| InstallError::of(name, mismatch))?;
+        let compiled = engine.compiled.component(engine, compiler, &digest, &bytes);
+        let component = compiled.await.map_err(|error| match error {
+            CompileError::TooMuch(problems) => InstallError::Needs {
+                name: name.to_owned(),
+                problems,
+            },
+            error => InstallError::Compile {
+                name: name.to_owned(),
+                error,
+            },
+        })?;
+        drop(bytes);
+        needs::fit(&engine.limits, &component).map_err(|problems| InstallError::Needs {
+            name: name.to_owned(),
+            problems,
+        })?;
+        // What the worlds' comparison leaves: functions of WASI of another type than the host's.
         let missing = |error: wasmtime::Error| InstallError::World {
             name: name.to_owned(),
-            problem: format!("{error:#}"),
-            version: super::WIT_VERSION,
+            problems: vec![format!("{error:#}")],
+            version: contract.version,
         };
         let pre = engine.linker.instantiate_pre(&component).map_err(missing)?;
-        let exports = Arc::new(Exports::of(pre).map_err(missing)?);
+        let exports = Arc::new(Exports::of(contract, pre).map_err(missing)?);
         let described = call::describe(engine, &exports, name, &digest).await;
         let description = described.map_err(|error| InstallError::Describe {
             name: name.to_owned(),
@@ -204,16 +251,14 @@ impl Plugin {
             name: name.to_owned(),
             problem,
         };
-        check(&description, &exports).map_err(untrue)?;
+        description::check(&description, exports.kinds()).map_err(untrue)?;
         let schema = description.options_schema.as_deref();
         let schema = schema.map(OptionsSchema::read).transpose();
-        let options_schema =
-            schema.map_err(|problem| untrue(format!("`options-schema`: {problem}")))?;
-        let rule = |rule: about::Rule| Rule {
-            takes: rule.takes,
-            gives: rule.gives,
-            media_type: rule.media_type,
-        };
+        let options_schema = schema.map_err(|problem| {
+            untrue(format!(
+                "`describe` gives a bad `options-schema`: {problem}"
+            ))
+        })?;
         let limits = Arc::new(engine.limits.clone());
         let label = format!("{}@{}", description.name, description.version);
         Ok(Arc::new(Self {
@@ -226,9 +271,11 @@ impl Plugin {
             name: description.name,
             version: description.version,
             summary: description.summary,
-            rules: description.transpiles.into_iter().map(rule).collect(),
+            rules: description.transpiles,
             renders: description.renders,
             options_schema: options_schema.map(Arc::new),
+            contract: contract.version,
+            remarks: OnceLock::new(),
             exports,
         }))
     }
@@ -256,6 +303,8 @@ impl Plugin {
             rules: self.rules.clone(),
             renders: self.renders.clone(),
             options_schema: self.options_schema.clone(),
+            contract: self.contract,
+            remarks: self.remarks.clone(),
             admission: Arc::clone(&self.admission),
             breaker: Breaker::new(self.label(), self.digest.clone(), host.breaker),
             limits,
@@ -264,90 +313,4 @@ impl Plugin {
             exports: Arc::clone(&self.exports),
         })
     }
-}
-
-fn refuse_imports(
-    engine: &PluginEngine,
-    name: &str,
-    component: &Component,
-) -> Result<(), InstallError> {
-    let kind = component.component_type();
-    let foreign = kind
-        .imports(&engine.engine)
-        .map(|(import, _)| import.to_owned())
-        .filter(|import| !IMPORTS.iter().any(|ours| import.starts_with(ours)));
-    let imports: Vec<_> = foreign.collect();
-    if imports.is_empty() {
-        Ok(())
-    } else {
-        Err(InstallError::Imports {
-            name: name.to_owned(),
-            imports,
-            version: super::WIT_VERSION,
-        })
-    }
-}
-
-fn check(description: &about::Description, exports: &Exports) -> Result<(), String> {
-    let name = &description.name;
-    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if name.len() > 64
-        || !name.starts_with(|first: char| first.is_ascii_lowercase())
-        || !name.bytes().all(fits)
-    {
-        return Err(format!(
-            "`describe` names it `{name}`; a name is `[a-z][a-z0-9-]*`, at most 64 bytes"
-        ));
-    }
-    if description.version.split('.').count() < 3
-        || !description
-            .version
-            .starts_with(|first: char| first.is_ascii_digit())
-    {
-        return Err(format!(
-            "`describe` gives version `{}`, which is not a semantic version",
-            description.version
-        ));
-    }
-    if description.transpiles.is_empty() && description.renders.is_empty() {
-        return Err("`describe` names no extension that it takes".to_owned());
-    }
-    for (names, exported, what) in [
-        (
-            !description.transpiles.is_empty(),
-            exports.transpiler.is_some(),
-            "transpiler",
-        ),
-        (
-            !description.renders.is_empty(),
-            exports.prerenderer.is_some(),
-            "prerenderer",
-        ),
-    ] {
-        if names && !exported {
-            return Err(format!(
-                "`describe` names extensions for a {what}, which it does not export"
-            ));
-        }
-    }
-    let rules = description.transpiles.iter();
-    let extensions = rules.flat_map(|rule| [&rule.takes, &rule.gives]);
-    for extension in extensions.chain(&description.renders) {
-        if !extension.starts_with('.') || extension.len() < 2 || extension.contains('/') {
-            return Err(format!(
-                "`describe` has the extension `{extension}`; write it with its dot"
-            ));
-        }
-    }
-    for rule in &description.transpiles {
-        if !MEDIA_TYPES.contains(&rule.media_type.as_str()) {
-            return Err(format!(
-                "`describe` gives `{}` for `{}`; allowed are {}",
-                rule.media_type,
-                rule.takes,
-                MEDIA_TYPES.join(", ")
-            ));
-        }
-    }
-    Ok(())
 }

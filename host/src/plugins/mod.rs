@@ -3,19 +3,21 @@
 //! asks for a call hands it the files that it may read.
 
 mod admission;
-mod bindings;
 mod bounds;
 mod breaker;
 mod call;
 mod calls;
 mod capture;
 mod compiled;
+mod compiling;
+mod description;
 mod engine;
 mod error;
 mod imports;
 mod installed;
 mod limits;
 mod live;
+mod needs;
 mod options;
 mod output;
 mod pipeline;
@@ -23,12 +25,14 @@ mod source_map;
 mod spent;
 mod token;
 mod wasi;
+mod worlds;
 
 pub use self::admission::{Admission, Permit, QueueFull};
 pub use self::bounds::{BoundError, Bounds, Ceilings};
 pub use self::breaker::{Breaker, CircuitOpen, Passage};
 pub use self::call::{Call, NoFiles, Work};
 pub use self::calls::{CallState, Calls, Elsewhere, Found, InFlight, Landed, ReadEntry, ReadKind};
+pub use self::compiling::{CHILD, CompileError, Compiler, compile_as_child};
 pub use self::engine::{EngineOptions, PluginEngine};
 pub use self::error::{CallError, Frame, Kind};
 pub use self::imports::{Contents, Files, LoadFailure, LoadedModule, ReadFailure, ReadTrouble};
@@ -46,6 +50,4 @@ pub use self::pipeline::{
 pub use self::source_map::{BadMap, Place, Source, SourceMap};
 pub use self::spent::Spent;
 pub use self::token::{CallToken, Ended};
-
-/// The version of the plugin contract; part of every derivation's key.
-pub const WIT_VERSION: &str = "0.1.0";
+pub use self::worlds::{CONTRACTS, Contract};

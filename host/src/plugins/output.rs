@@ -1,8 +1,6 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::bindings::exports::realm::plugin::{prerenderer, transpiler};
-use super::bindings::realm::plugin::types;
 use super::source_map::{self, BadMap};
 
 /// How bad something is.
@@ -144,36 +142,6 @@ pub enum Outcome {
     Declined,
 }
 
-impl From<types::Diagnostic> for Diagnostic {
-    fn from(diagnostic: types::Diagnostic) -> Self {
-        let position = |position: types::Position| Position {
-            line: position.line,
-            column: position.column,
-        };
-        let (path, start, end) = diagnostic.span.map_or((None, None, None), |span| {
-            (
-                Some(span.path),
-                Some(position(span.start)),
-                span.end.map(position),
-            )
-        });
-        Self {
-            severity: match diagnostic.severity {
-                types::Severity::Error => Severity::Error,
-                types::Severity::Warning => Severity::Warning,
-                types::Severity::Hint => Severity::Hint,
-            },
-            message: diagnostic.message,
-            code: diagnostic.code,
-            path,
-            start,
-            end,
-            help: diagnostic.help,
-            plugin: None,
-        }
-    }
-}
-
 /// Media types that an output may have: what a browser takes from a realm without being able to break out of it.
 pub(super) const MEDIA_TYPES: [&str; 7] = [
     "text/javascript",
@@ -185,7 +153,7 @@ pub(super) const MEDIA_TYPES: [&str; 7] = [
     "application/wasm",
 ];
 
-fn may_be_served(asset: &transpiler::Asset) -> bool {
+fn may_be_served(asset: &Asset) -> bool {
     let suffix = asset.suffix.starts_with('.') && !asset.suffix.contains('/');
     suffix && MEDIA_TYPES.contains(&asset.media_type.as_str())
 }
@@ -220,124 +188,28 @@ impl Diagnostic {
     }
 }
 
-impl From<Diagnostic> for types::Diagnostic {
-    fn from(diagnostic: Diagnostic) -> Self {
-        let position = |position: Position| types::Position {
-            line: position.line,
-            column: position.column,
-        };
-        // For a guest, a whole file is told by its beginning: without, the file's name would be lost on the way.
-        let first = Position { line: 1, column: 1 };
-        let start = diagnostic
-            .start
-            .or(diagnostic.path.is_some().then_some(first));
-        let span = start.map(|start| types::Span {
-            path: diagnostic.path.unwrap_or_default(),
-            start: position(start),
-            end: diagnostic.end.map(position),
-        });
-        Self {
-            severity: match diagnostic.severity {
-                Severity::Error => types::Severity::Error,
-                Severity::Warning => types::Severity::Warning,
-                Severity::Hint => types::Severity::Hint,
-            },
-            message: diagnostic.message,
-            code: diagnostic.code,
-            span,
-            help: diagnostic.help,
+impl Outcome {
+    /// What a transpiler gave, if it may be served.
+    pub(super) fn of_output(output: Output) -> Self {
+        if output.assets.iter().all(may_be_served) {
+            return Self::Output(output);
         }
+        let message = "the plugin gave an asset whose suffix or media type no output may have";
+        Self::Invalid(vec![Diagnostic::error(message, "asset")])
     }
-}
 
-fn diagnostics(all: Vec<types::Diagnostic>) -> Vec<Diagnostic> {
-    all.into_iter().map(Diagnostic::from).collect()
-}
-
-impl From<types::Failure> for Outcome {
-    fn from(failure: types::Failure) -> Self {
-        match failure {
-            types::Failure::Invalid(all) => Self::Invalid(diagnostics(all)),
-            types::Failure::Unreadable(failure) => Self::Unreadable {
-                specifier: failure.specifier,
-                reason: super::imports::reason(failure.error).to_owned(),
-            },
-            types::Failure::Declined => Self::Declined,
-        }
-    }
-}
-
-impl From<Result<prerenderer::Rendition, types::Failure>> for Outcome {
-    fn from(result: Result<prerenderer::Rendition, types::Failure>) -> Self {
-        let rendition = match result {
-            Ok(rendition) => rendition,
-            Err(failure) => return failure.into(),
-        };
-        if serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(
+    /// What a prerenderer gave, in the formats that there are.
+    pub(super) fn of_rendition(mut rendition: Rendition) -> Self {
+        let object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(
             &rendition.search_document,
-        )
-        .is_err()
-        {
+        );
+        if object.is_err() {
             let message = "the plugin gave a search document that is no JSON object";
             return Self::Invalid(vec![Diagnostic::error(message, "search-document")]);
         }
-        let known = |rendering: &prerenderer::Rendering| FORMATS.contains(&&*rendering.format);
-        let renderings = rendition.renderings.into_iter().filter(known);
-        Self::Rendition(Rendition {
-            renderings: renderings
-                .map(|rendering| Rendering {
-                    format: rendering.format,
-                    as_type: rendering.as_type,
-                    contents: rendering.contents.into(),
-                })
-                .collect(),
-            title: rendition.title,
-            search_document: rendition.search_document,
-            types: rendition.types,
-            diagnostics: diagnostics(rendition.diagnostics),
-        })
-    }
-}
-
-impl From<Result<Vec<prerenderer::Definition>, types::Failure>> for Outcome {
-    fn from(result: Result<Vec<prerenderer::Definition>, types::Failure>) -> Self {
-        let definition = |definition: prerenderer::Definition| Definition {
-            export_name: definition.export_name,
-            kind: definition.kind,
-            schema: definition.schema,
-        };
-        match result {
-            Ok(all) => Self::Definitions(all.into_iter().map(definition).collect()),
-            Err(failure) => failure.into(),
-        }
-    }
-}
-
-impl From<Result<transpiler::Output, types::Failure>> for Outcome {
-    fn from(result: Result<transpiler::Output, types::Failure>) -> Self {
-        match result {
-            Ok(output) if output.assets.iter().any(|asset| !may_be_served(asset)) => {
-                let message =
-                    "the plugin gave an asset whose suffix or media type no output may have";
-                Self::Invalid(vec![Diagnostic::error(message, "asset")])
-            }
-            Ok(output) => Self::Output(Output {
-                contents: output.contents.into(),
-                source_map: output.source_map.map(Bytes::from),
-                assets: output
-                    .assets
-                    .into_iter()
-                    .map(|asset| Asset {
-                        suffix: asset.suffix,
-                        media_type: asset.media_type,
-                        contents: asset.contents.into(),
-                    })
-                    .collect(),
-                imports: output.imports,
-                diagnostics: diagnostics(output.diagnostics),
-            }),
-            Err(failure) => failure.into(),
-        }
+        let known = |rendering: &Rendering| FORMATS.contains(&&*rendering.format);
+        rendition.renderings.retain(known);
+        Self::Rendition(rendition)
     }
 }
 

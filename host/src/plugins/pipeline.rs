@@ -58,14 +58,14 @@ impl Plugins {
     /// In this order: the earlier one takes an extension that two take, unless the operator has picked another.
     #[must_use]
     pub fn new(all: Vec<Arc<Plugin>>, picks: Picks) -> Self {
-        let mut name = blake3::Hasher::new_derive_key("realm plugin set 2");
-        name.update(super::WIT_VERSION.as_bytes());
+        let mut name = blake3::Hasher::new_derive_key("realm plugin set 3");
         for plugin in &all {
             name.update(plugin.digest.as_bytes());
             // What failed by a limit may come out well under another one.
             if !mutant!("limits-not-in-the-name") {
                 name.update(plugin.bounds.name().as_bytes());
             }
+            name.update(plugin.contract.as_bytes());
         }
         for (extension, plugin) in &picks {
             name.update(format!("\n{extension} {plugin}").as_bytes());

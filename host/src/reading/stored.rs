@@ -10,7 +10,7 @@ use crate::cache::Weigh;
 use crate::database::Part;
 use crate::plugins::{
     Asset, Definition, Diagnostic, Outcome, Output, ReadEntry, ReadKind, Rendering, Rendition,
-    Stage, WIT_VERSION, Work,
+    Stage, Work,
 };
 use crate::realm::{BlobHash, RealmId};
 use crate::runtime;
@@ -174,7 +174,7 @@ pub(crate) fn key(
         purpose.as_bytes(),
         stage.plugin.digest.as_bytes(),
         stage.options.as_bytes(),
-        WIT_VERSION.as_bytes(),
+        stage.plugin.contract.as_bytes(),
         imports.as_bytes(),
     ] {
         hasher.update(&(part.len() as u64).to_le_bytes());

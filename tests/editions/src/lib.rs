@@ -29,21 +29,28 @@ fn text(slot: &Value, key: &str) -> String {
 impl Transpiler for Edition {
     fn describe() -> Description {
         let slot = slot();
-        let rule = Rule::new(
-            text(&slot, "takes"),
-            text(&slot, "gives"),
-            "text/javascript",
-        );
+        match slot["describes"].as_str() {
+            Some("hang") => loop {
+                black_box(&slot);
+            },
+            Some("panic") => panic!("it does not know what it is"),
+            _ => {}
+        }
+        let media_type = slot["media"].as_str().unwrap_or("text/javascript");
+        let rule = |takes: String| Rule::new(takes, text(&slot, "gives"), media_type);
+        let count = slot["rules"].as_str().and_then(|count| count.parse().ok());
+        let further = (1..count.unwrap_or(1)).map(|number| rule(format!(".x{number}")));
         let description = Description::new(
             text(&slot, "name"),
             text(&slot, "version"),
             "What a test makes of it",
-        );
-        let description = description.transpiles([rule]);
-        match text(&slot, "schema").as_str() {
-            "" => description,
-            "options" => description.options_schema(stage::SCHEMA),
-            schema => description.options_schema(schema),
+        )
+        .transpiles(std::iter::once(rule(text(&slot, "takes"))).chain(further))
+        .renders(slot["renders"].as_str());
+        match slot["schema"].as_str() {
+            None => description,
+            Some("options") => description.options_schema(stage::SCHEMA),
+            Some(schema) => description.options_schema(schema),
         }
     }
 
@@ -62,6 +69,7 @@ impl Transpiler for Edition {
             Some("hold") if input.starts_with("hold") => loop {
                 black_box(&text);
             },
+            Some("trap") if input.starts_with('a') => panic!("it does not like this"),
             Some("random") => text += &RandomState::new().hash_one(0).to_string(),
             _ => {}
         }

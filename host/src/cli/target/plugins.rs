@@ -38,6 +38,12 @@ impl Target {
                 let digest = pin.unwrap_or_else(|| component_digest(&package.component));
                 let mut url = http.plugins_url(Some(&digest))?;
                 url.query_pairs_mut().append_pair("source", &package.source);
+                if package.pinned {
+                    url.query_pairs_mut().append_pair("pinned", "true");
+                }
+                if let Some(signature) = &package.signature {
+                    url.query_pairs_mut().append_pair("signature", signature);
+                }
                 let request = http.client.put(url).body(package.component);
                 let installed: Value =
                     serde_json::from_str(&http.send(request).await?.text().await?)?;

@@ -11,7 +11,8 @@ use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use realm_host::config::{Config, RawConfig};
 use realm_host::plugins::{
-    Call, CallToken, Contents, EngineOptions, NoFiles, Outcome, Plugin, PluginEngine, Work,
+    Call, CallToken, Compiler, Contents, EngineOptions, NoFiles, Outcome, Plugin, PluginEngine,
+    Work,
 };
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
@@ -35,6 +36,7 @@ async fn serve(component: &Path, files: &[Contents]) -> Result<()> {
         limits: config.limits,
         compiled: own.join("compiled"),
         meter: false,
+        compiler: Compiler::Here,
     })?;
     let bytes = std::fs::read(component).with_context(|| component.display().to_string())?;
     let plugin = Plugin::install(&engine, "the component", bytes).await?;
