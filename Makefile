@@ -25,7 +25,8 @@ plugins: setup
 	cp .cargo/config.toml $(target)/wasm32-wasip2/compiled-as
 
 guests: setup
-	cargo build --profile plugin --target wasm32-wasip2 -p realm-test-guests -p realm-test-editions
+	cargo build --profile plugin --target wasm32-wasip2 -p realm-test-guests -p realm-test-editions \
+		-p realm-test-next -p realm-test-released
 
 test: plugins guests
 	scripts/install-test-tools

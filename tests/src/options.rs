@@ -328,7 +328,11 @@ pub fn guests() -> PathBuf {
 }
 
 /// A component as cargo leaves it.
-pub(crate) fn built_guest(name: &str) -> Vec<u8> {
+///
+/// # Panics
+/// When `make guests` has not been run.
+#[must_use]
+pub fn built_guest(name: &str) -> Vec<u8> {
     let path = target().join(format!("wasm32-wasip2/plugin/{name}.wasm"));
     std::fs::read(path).expect("`make guests` has been run")
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use realm_host::config::{Config, RawConfig};
 use realm_host::plugins::{
-    Call, CallError, CallToken, Contents, EngineOptions, Kind, NoFiles, Outcome, Plugin,
+    Call, CallError, CallToken, Compiler, Contents, EngineOptions, Kind, NoFiles, Outcome, Plugin,
     PluginEngine, Spent, Work,
 };
 
@@ -17,8 +17,9 @@ async fn engine(folder: &Path, meter: bool) -> (Arc<PluginEngine>, Arc<Plugin>) 
     let settings = RawConfig::gather(&BTreeMap::from(flags), folder).expect("settings");
     let options = EngineOptions {
         limits: Config::new(&settings).expect("settings").limits,
-        compiled: folder.to_owned(),
+        compiled: folder.join("compiled"),
         meter,
+        compiler: Compiler::Here,
     };
     let engine = PluginEngine::new(&options).expect("an engine");
     let component = std::fs::read(realm_tests::guests().join("misbehave.wasm"));
