@@ -124,7 +124,7 @@ pub(super) fn explain(
             Ended::Deadline => (
                 Kind::Timeout,
                 Some(
-                    "a loop that does not end, or an input that takes longer than its `deadline` (`render-deadline` of a prerenderer); `realm plugin limit` raises it",
+                    "a loop that does not end, or an input that takes longer than its `deadline` (`render-deadline` of a prerenderer); `realm plugin limit` raises it for this plugin, `plugin-deadline` (`plugin-render-deadline`) for all",
                 ),
             ),
             Ended::LogLimit => (
