@@ -16,7 +16,9 @@ mod wait;
 pub use self::answer::Answer;
 pub use self::edition::{Edition, component_digest};
 pub use self::host::Host;
-pub use self::options::{HostOptions, ORIGIN, Storage, built_guest, guests, shipped};
+pub use self::options::{
+    HostOptions, ORIGIN, Storage, built_guest, guests, share_compiled_code, shipped,
+};
 pub use self::pooler::Pooler;
 pub use self::postgres::{Postgres, server};
 pub use self::proxy::{Link, Lost, Mode, Proxy};

@@ -338,7 +338,10 @@ pub fn built_guest(name: &str) -> Vec<u8> {
 }
 
 /// All hosts of all tests compile each plugin once, and know each other's seals.
-fn share_compiled_code(data: &Path) {
+///
+/// # Panics
+/// When the folder cannot be written to.
+pub fn share_compiled_code(data: &Path) {
     let shared = target().join("test-compiled");
     std::fs::create_dir_all(&shared).expect("the target folder");
     let key = target().join("test-compiled.key");

@@ -80,13 +80,14 @@ impl PluginEngine {
         let mut linker = Linker::new(&engine);
         wasi::link(&mut linker)?;
         worlds::link(&mut linker)?;
+        // Before the threads, which an asynchronous context must not drop.
+        let compiled = compiled::Store::open(&options.compiled, &engine)?;
         let threads = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(limits.concurrency)
             .thread_name("guest")
             .enable_all()
             .build()?;
         let ticker = Ticker::start(engine.weak());
-        let compiled = compiled::Store::open(&options.compiled, &engine)?;
         Ok(Arc::new(Self {
             engine,
             linker,

@@ -4,6 +4,9 @@ use wasmtime::component::Component;
 use super::limits::{MEMORIES, TABLES};
 use crate::config::CallLimits;
 
+/// Bytes of a page of WebAssembly memory.
+const PAGE: u64 = 64 << 10;
+
 /// Whether an instance of a component fits into what a call may have.
 ///
 /// # Errors
@@ -15,7 +18,9 @@ pub(super) fn fit(limits: &CallLimits, component: &Component) -> Result<(), Vec<
         ]);
     };
     let mut problems = Vec::new();
-    let memory = needs.max_initial_memory_size.unwrap_or_default();
+    // The engine counts in pages.
+    let pages = needs.max_initial_memory_size.unwrap_or_default();
+    let memory = pages.saturating_mul(PAGE);
     if memory > limits.memory as u64 && !mutant!("needs-not-compared") {
         let size = |bytes: u64| bytesize::ByteSize(bytes).display().iec().to_string();
         problems.push(format!(

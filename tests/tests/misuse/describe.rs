@@ -10,7 +10,7 @@ async fn a_plugin_that_cannot_say_what_it_is_is_refused() {
     let hangs = edition(&[("describes", "hang")]);
     assert_eq!(
         refused(&folder, &hangs).await,
-        "`describe` failed (timeout): its time was up; a loop that does not end, or an input that takes longer than `plugin-deadline` (`plugin-render-deadline` for a render)"
+        "`describe` failed (timeout): its time is up; a loop that does not end, or an input that takes longer than its `deadline` (`render-deadline` of a prerenderer); `realm plugin limit` raises it for this plugin, `plugin-deadline` (`plugin-render-deadline`) for all"
     );
     assert_eq!(error(&host, hangs).await["code"], "describe");
     let told = refused(&folder, &edition(&[("describes", "panic")])).await;

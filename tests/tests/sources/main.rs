@@ -14,7 +14,7 @@ use std::process::Output;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use realm_tests::{Edition, Host, HostOptions, Storage};
+use realm_tests::{Edition, Host, HostOptions, Storage, share_compiled_code};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -84,6 +84,8 @@ impl Desk {
 
     fn with(set: impl Fn(HostOptions) -> HostOptions) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
+        // Commands without a host compile what the host brings along, too.
+        share_compiled_code(folder.path());
         // No login of whoever runs the tests.
         let options = HostOptions::new(Storage::Sqlite)
             .with("role", "serve")

@@ -51,7 +51,7 @@ async fn plugins_of_two_versions_work_beside_each_other() {
     let failed = host.get("/r/empty.next").await;
     assert_eq!(failed.status, 406, "{}", failed.text());
     let error = failed.json()["errors"][0].clone();
-    assert_eq!(error["title"], "it is empty", "{error}");
+    assert_eq!(error["detail"], "it is empty", "{error}");
     host.put("/r/declined.next", "decline\n").await;
     assert_eq!(served(&host, "/r/declined.next").await, "decline\n");
 }
