@@ -1,6 +1,6 @@
 //! `realm`: serves realms, URL-addressed trees of files, through WebAssembly plugins, coherent over one database.
 //!
-//! Arrows go down this list, never up: `cli` starts `host`; `http` answers with what `reading` and `lifecycle` do; `index`
+//! Arrows go down this list, never up: `cli` starts `host`; `workbench` runs plugins without one, for their authors; `http` answers with what `reading` and `lifecycle` do; `index`
 //! does what no request waits for; `auth` knows who asks; `registry` knows the realms; `definitions` what modules define;
 //! `plugins` runs guests; `cache` holds bytes; `changes` learns what has changed; `database` has the only SQL; `realm` says
 //! what a realm is; `runtime` is what modules are given by the host itself.
@@ -30,3 +30,4 @@ pub mod realm;
 pub mod registry;
 pub mod runtime;
 pub mod telemetry;
+pub mod workbench;

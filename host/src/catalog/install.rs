@@ -1,9 +1,11 @@
+use std::sync::Arc;
+
 use sha2::{Digest, Sha256};
 use tracing::info;
 
 use super::{Catalog, CatalogError, Entry, vetting};
 use crate::database::{PluginChange, PluginRow};
-use crate::plugins::Plugin;
+use crate::plugins::{Plugin, PluginEngine};
 
 /// A component that is to be installed.
 #[derive(Clone, Debug)]
@@ -22,6 +24,43 @@ pub fn component_digest(bytes: &[u8]) -> String {
     format!("sha256:{:x}", Sha256::digest(bytes))
 }
 
+/// Looks at a component as an operator's host does before it is installed; nothing is changed. `most`: bytes of a component.
+///
+/// # Errors
+/// When it is not what was asked for, is no plugin, or would not do.
+pub async fn vet(
+    engine: &Arc<PluginEngine>,
+    most: usize,
+    package: &Package,
+) -> Result<Arc<Plugin>, CatalogError> {
+    let Package {
+        source,
+        component,
+        pin,
+    } = package;
+    if component.len() > most {
+        return Err(CatalogError::Size {
+            name: source.clone(),
+            size: component.len(),
+            most,
+        });
+    }
+    let digest = component_digest(component);
+    if let Some(wanted) = pin
+        && *wanted != digest
+        && !mutant!("pin-not-compared")
+    {
+        return Err(CatalogError::Digest {
+            name: source.clone(),
+            found: digest,
+            wanted: wanted.clone(),
+        });
+    }
+    let plugin = Plugin::install(engine, source, component.clone()).await?;
+    vetting::is_deterministic(engine, &plugin, source).await?;
+    Ok(plugin)
+}
+
 impl Catalog {
     /// Vets a component, installs it for every replica, and puts it in force here: a plugin of the same name finishes what
     /// it has begun.
@@ -29,32 +68,12 @@ impl Catalog {
     /// # Errors
     /// When it is not what was asked for, is no plugin, or would not do; nothing is changed then.
     pub async fn install(&self, package: Package) -> Result<Entry, CatalogError> {
-        let Package {
-            source,
-            component,
-            pin,
-        } = package;
         let most = self.parts.limits.component_bytes;
-        if component.len() > most {
-            return Err(CatalogError::Size {
-                name: source,
-                size: component.len(),
-                most,
-            });
-        }
-        let digest = component_digest(&component);
-        if let Some(wanted) = pin
-            && wanted != digest
-            && !mutant!("pin-not-compared")
-        {
-            return Err(CatalogError::Digest {
-                name: source,
-                found: digest,
-                wanted,
-            });
-        }
-        let plugin = Plugin::install(&self.parts.engine, &source, component.clone()).await?;
-        vetting::is_deterministic(&self.parts.engine, &plugin, &source).await?;
+        let plugin = vet(&self.parts.engine, most, &package).await?;
+        let Package {
+            source, component, ..
+        } = package;
+        let digest = plugin.digest.clone();
         let row = PluginRow {
             digest: digest.clone(),
             name: plugin.name.clone(),

@@ -255,6 +255,7 @@ impl Plugin {
             summary: self.summary.clone(),
             rules: self.rules.clone(),
             renders: self.renders.clone(),
+            options_schema: self.options_schema.clone(),
             admission: Arc::clone(&self.admission),
             breaker: Breaker::new(self.label(), self.digest.clone(), host.breaker),
             limits,
