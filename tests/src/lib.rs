@@ -16,7 +16,7 @@ mod wait;
 pub use self::answer::Answer;
 pub use self::edition::{Edition, component_digest};
 pub use self::host::Host;
-pub use self::options::{HostOptions, ORIGIN, Storage, guests, shipped};
+pub use self::options::{HostOptions, ORIGIN, Storage, guests, shipped, third_party};
 pub use self::pooler::Pooler;
 pub use self::postgres::{Postgres, server};
 pub use self::proxy::{Link, Lost, Mode, Proxy};
