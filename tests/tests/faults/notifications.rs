@@ -105,7 +105,8 @@ async fn listener_black_holed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn announcer_ended() {
     let url = server().database().await;
-    let options = options(&url, LONG);
+    // A worker that is woken for a job reads the log, heard of or not.
+    let options = options(&url, LONG).with("role", "serve");
     let hosts = vec![options.clone(), options];
     let mut scene = Scene::start("announcer's connection ended", &url, LONG, hosts).await;
     scene.load.stop_writing().await;
