@@ -7,6 +7,8 @@ mod needs;
 mod sealed;
 mod world;
 
+use std::process::ExitStatus;
+
 use realm_tests::{Edition, Host, HostOptions, Storage, component_digest};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -22,16 +24,21 @@ async fn host(more: &[(&str, &str)]) -> (Host, TempDir) {
     (options.with_realm().await.0, folder)
 }
 
-/// Tries to install a component by the command line, which finds the host by its folder; why it was not, without the name of
-/// the file.
-async fn refused(folder: &TempDir, component: &[u8]) -> String {
+/// Runs `realm plugin install`, which finds the host by its folder: the name of the file, how it ended, and what it said.
+async fn install(folder: &TempDir, component: &[u8]) -> (String, ExitStatus, String) {
     let file = folder.path().join("plugin.wasm");
     std::fs::write(&file, component).expect("a folder to write to");
     let file = file.display().to_string();
     let options = HostOptions::new(Storage::Sqlite).in_folder(folder.path());
     let output = options.run(&["plugin", "install", &file]).await;
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{told}");
+    (file, output.status, told)
+}
+
+/// Tries to install a component by the command line; why it was not, without the name of the file.
+async fn refused(folder: &TempDir, component: &[u8]) -> String {
+    let (file, status, told) = install(folder, component).await;
+    assert_eq!(status.code(), Some(1), "{told}");
     let (_, problem) = told.split_once(&format!("{file}: ")).expect(&told);
     problem.trim_end().to_owned()
 }
@@ -47,13 +54,8 @@ async fn error(host: &Host, component: Vec<u8>) -> Value {
 
 /// Installs a component by the command line; what it says.
 async fn installed(folder: &TempDir, component: &[u8]) -> String {
-    let file = folder.path().join("plugin.wasm");
-    std::fs::write(&file, component).expect("a folder to write to");
-    let file = file.display().to_string();
-    let options = HostOptions::new(Storage::Sqlite).in_folder(folder.path());
-    let output = options.run(&["plugin", "install", &file]).await;
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{told}");
+    let (_, status, told) = install(folder, component).await;
+    assert!(status.success(), "{told}");
     told
 }
 
