@@ -22,10 +22,12 @@ use tokio::task::JoinHandle;
 /// A lease that no test outlasts: what arrives has come by another way.
 const LONG: &str = "60s";
 
-/// Two hosts with a realm at `/r/`, and their database. Nothing is on its way between them any more.
+/// Two hosts with a realm at `/r/`, and their database. Nothing is on its way between them any more. They only serve: a worker
+/// that is woken for a job reads the log, heard of or not.
 async fn pair(lease: &str) -> (Host, Host, String) {
     let url = server().database().await;
     let options = HostOptions::new(Storage::Postgres(url.clone()))
+        .with("role", "serve")
         .with("lease", lease)
         .with("plugin-deadline", "60s");
     let (a, b) = (options.clone().start().await, options.start().await);
