@@ -5,7 +5,7 @@ names := cards markdown scss typescript
 plugins := $(addprefix -p realm-plugin-,$(names))
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: run build test mutants faults chaos hostile fuzz bench corpus lint plugins guests setup
+.PHONY: run build test mutants faults chaos hostile fuzz bench corpus lint plugins guests third-party setup
 
 run: build
 	$(target)/release/realm serve demo
@@ -28,8 +28,12 @@ guests: setup
 	cargo build --profile plugin --target wasm32-wasip2 -p realm-test-guests -p realm-test-editions \
 		-p realm-test-next -p realm-test-released
 
-test: plugins guests
+# Compilers and renderers of others, as plugins, out of npm and PyPI; what is up to date is not built again.
+third-party: plugins
 	scripts/install-test-tools
+	scripts/build-third-party-plugins
+
+test: plugins guests third-party
 	cargo test --workspace --no-fail-fast
 	scripts/mutants
 	node --test tests/runtime/*.test.mjs

@@ -321,6 +321,15 @@ pub fn shipped(name: &str) -> Vec<u8> {
     std::fs::read(path).expect("`make plugins` has been run")
 }
 
+/// Where `scripts/build-third-party-plugins` puts what it builds.
+///
+/// # Panics
+/// When `make plugins` has not been run.
+#[must_use]
+pub fn third_party() -> PathBuf {
+    target().join("third-party")
+}
+
 /// The folder with the guests that misbehave.
 ///
 /// # Panics

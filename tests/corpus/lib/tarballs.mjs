@@ -1,7 +1,7 @@
 // Single files out of npm packages, without what the packages depend on: one of these projects alone would bring a
 // hundred others, of which nothing is read.
 //
-// A pin is `{package: "name@version", integrity: "sha512-…", from: "folder or file in the package"}`.
+// A pin is `{package: "name@version", integrity: "sha512-…", from: "folder or file in the package, `.` for all of it"}`.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
@@ -15,6 +15,7 @@ export function fetchFiles(pin) {
   for (const file of untar(gunzipSync(download(pin)))) {
     // npm puts everything into one folder, whatever it is called.
     const inside = file.path.slice(file.path.indexOf('/') + 1);
+    if (pin.from === '.') files.push({ path: inside, bytes: file.bytes });
     if (inside === pin.from) files.push({ path: path.posix.basename(inside), bytes: file.bytes });
     if (inside.startsWith(`${pin.from}/`)) files.push({ path: inside.slice(pin.from.length + 1), bytes: file.bytes });
   }

@@ -1,0 +1,126 @@
+"""docutils with the realm's files in place of a file system."""
+
+import importlib
+import pkgutil
+from pathlib import Path
+
+import docutils
+import docutils.core
+import docutils.io
+import docutils.languages
+import docutils.parsers.rst.directives
+import docutils.parsers.rst.languages
+import docutils.transforms
+import docutils.utils
+import docutils.utils.math
+from docutils.parsers.rst import Directive, Parser, directives, states
+from docutils.parsers.rst.directives import tables
+from docutils.readers import standalone
+from docutils.writers import html5_polyglot
+
+# What a document may have docutils do: read files of its realm, and nothing else.
+SETTINGS = {
+    "_disable_config": True,
+    "embed_stylesheet": False,
+    "halt_level": 5,
+    "input_encoding": "utf-8",
+    "output_encoding": "unicode",
+    "raw_enabled": False,
+    "report_level": 2,
+    "stylesheet_path": "",
+    "syntax_highlight": "none",
+    "traceback": True,
+    "warning_stream": False,
+}
+
+# How a file of the realm is read: its text, or `None`; set for each call.
+read = None
+
+# A component has no files at run time, so what docutils brings along is read while it is built.
+INCLUDES = Path(states.__file__).parent / "include"
+BROUGHT_ALONG = {
+    docutils.utils.relative_path(None, path): path.read_text(encoding="utf-8")
+    for path in INCLUDES.glob("*.txt")
+}
+TEMPLATE = Path(html5_polyglot.Writer.default_template).read_text(encoding="utf-8")
+
+
+class RealmInput(docutils.io.StringInput):
+    """What docutils reads another file by."""
+
+    def __init__(self, source=None, source_path=None, encoding="utf-8", error_handler="strict", **_):
+        path = str(source_path)
+        text = BROUGHT_ALONG.get(path)
+        if text is None and read is not None:
+            text = read(path)
+        if text is None:
+            raise docutils.io.InputError(2, "No such file or directory", path)
+        super().__init__(text, path, "unicode", error_handler)
+
+
+docutils.io.FileInput = tables.FileInput = RealmInput
+
+
+class NoDate(Directive):
+    """The day is not known here, and a page must not depend on it."""
+
+    has_content = True
+
+    def run(self):
+        raise self.warning('The "date" directive is not available: a page is the same on every day.')
+
+
+directives.register_directive("date", NoDate)
+
+
+class Reader(standalone.Reader):
+    """Hands on what docutils has to say of a document."""
+
+    def __init__(self, messages):
+        super().__init__()
+        self.messages = messages
+
+    def new_document(self):
+        document = super().new_document()
+        document.reporter.attach_observer(self.messages.append)
+        return document
+
+
+class Writer(html5_polyglot.Writer):
+    """Has its template at hand."""
+
+    def apply_template(self):
+        return TEMPLATE % self.interpolation_dict()
+
+
+def convert(text, path):
+    """The page of a document, and the messages about it."""
+    messages = []
+    publisher = docutils.core.Publisher(
+        reader=Reader(messages),
+        parser=Parser(),
+        writer=Writer(),
+        source_class=docutils.io.StringInput,
+        destination_class=docutils.io.StringOutput,
+    )
+    publisher.process_programmatic_settings(None, SETTINGS, None)
+    publisher.set_source(text, path)
+    return publisher.publish(), messages
+
+
+def load_everything():
+    """Modules cannot be looked for at run time either."""
+    for package in (
+        docutils.languages,
+        docutils.parsers.rst.directives,
+        docutils.parsers.rst.languages,
+        docutils.transforms,
+        docutils.utils.math,
+    ):
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith("math2html"):
+                importlib.import_module(module.name)
+    convert(":math:`x`\n\n.. include:: <isonum.txt>\n\n.. code:: c\n\n   a\n", "warm.rst")
+
+
+load_everything()
