@@ -113,7 +113,7 @@ async fn refuses(host: &Host, plugin: &Foreign) {
     let path = format!("/r/broken{}", plugin.takes);
     host.put(&path, text).await;
     let answer = host.get(&path).await;
-    assert_eq!(answer.status, 422, "{}", answer.text());
+    assert_eq!(answer.status, 406, "{}", answer.text());
     let text = answer.text();
     assert!(text.contains(code), "{text}");
     assert!(
