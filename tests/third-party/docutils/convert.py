@@ -1,6 +1,7 @@
 """docutils with the realm's files in place of a file system."""
 
 import importlib
+import mimetypes
 import pkgutil
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import docutils.utils.math
 from docutils.parsers.rst import Directive, Parser, directives, states
 from docutils.parsers.rst.directives import tables
 from docutils.readers import standalone
-from docutils.writers import html5_polyglot
+from docutils.writers import _html_base, html5_polyglot
 
 # What a document may have docutils do: read files of its realm, and nothing else.
 SETTINGS = {
@@ -33,7 +34,7 @@ SETTINGS = {
     "warning_stream": False,
 }
 
-# How a file of the realm is read: its text, or `None`; set for each call.
+# How a file of the realm is read: its bytes, or `None`; set for each call.
 read = None
 
 # A component has no files at run time, so what docutils brings along is read while it is built.
@@ -45,14 +46,53 @@ BROUGHT_ALONG = {
 TEMPLATE = Path(html5_polyglot.Writer.default_template).read_text(encoding="utf-8")
 
 
+# Types of images are those that Python knows by itself; it would look for more in files of the machine's.
+mimetypes.knownfiles = []
+mimetypes.init()
+
+
+def contents(path):
+    """A file of the realm's."""
+    found = read and read(str(path))
+    if found is None:
+        raise FileNotFoundError(2, "No such file or directory", str(path))
+    return found
+
+
+class RealmPath:
+    """What images are read by that become part of a page."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def read_bytes(self):
+        return contents(self.path)
+
+    def read_text(self, encoding):
+        return self.read_bytes().decode(encoding)
+
+
+_html_base.Path = RealmPath
+
+
+def no_network(url):
+    raise ValueError(f"{url} is not of this realm")
+
+
+tables.urlopen = no_network
+
+
 class RealmInput(docutils.io.StringInput):
     """What docutils reads another file by."""
 
     def __init__(self, source=None, source_path=None, encoding="utf-8", error_handler="strict", **_):
         path = str(source_path)
         text = BROUGHT_ALONG.get(path)
-        if text is None and read is not None:
-            text = read(path)
+        if text is None:
+            try:
+                text = contents(path).decode("utf-8")
+            except (OSError, UnicodeDecodeError):
+                pass
         if text is None:
             raise docutils.io.InputError(2, "No such file or directory", path)
         super().__init__(text, path, "unicode", error_handler)

@@ -50,8 +50,8 @@ def read(path, document):
     """A file by its path in the realm; a specifier is seen from the document."""
     specifier = "./" + quote(posixpath.relpath(path, posixpath.dirname(document.path) or "."))
     try:
-        return files.read(specifier, document.url).contents.decode("utf-8")
-    except (Err, UnicodeDecodeError):
+        return files.read(specifier, document.url).contents
+    except Err:
         return None
 
 

@@ -4,6 +4,7 @@ finds something severe.
     python reference.py <inputs> <out>
 """
 
+import mimetypes
 import os
 import sys
 from pathlib import Path
@@ -27,6 +28,10 @@ SETTINGS = {
 }
 
 
+# As the plugin: what the machine says of types must not matter.
+mimetypes.knownfiles = []
+
+
 class Reader(standalone.Reader):
     severe = None
 
@@ -45,8 +50,8 @@ inputs, out = Path(sys.argv[1]), Path(sys.argv[2]).absolute()
 os.chdir(inputs)
 for path in sorted(Path().rglob("*.rst")):
     text = path.read_text(encoding="utf-8-sig")
-    # The one thing that differs from day to day.
-    if "date::" in text:
+    # What differs from day to day, and from machine to machine.
+    if "date::" in text or "/etc/passwd" in text:
         continue
     reader = Reader()
     page = docutils.core.publish_string(text, str(path), reader=reader, writer="html5", settings_overrides=SETTINGS)
