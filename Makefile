@@ -83,6 +83,7 @@ corpus: build
 lint: plugins guests
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
+	cargo fmt --manifest-path tests/third-party/bindings/Cargo.toml --check
 	cargo metadata --manifest-path fuzz/Cargo.toml --locked --format-version 1 >/dev/null
 	cargo clippy --workspace --all-targets -- -D warnings
 

@@ -2,6 +2,7 @@
 
 import importlib
 import mimetypes
+import os
 import pkgutil
 from pathlib import Path
 
@@ -36,6 +37,11 @@ SETTINGS = {
 
 # How a file of the realm is read: its bytes, or `None`; set for each call.
 read = None
+
+# Paths are seen from the realm's root. With `/` for it, docutils would find nothing in common between two of them, and name
+# files from there. A realm has no links, and no file system to look for them in.
+os.getcwd = lambda: "/realm"
+os.path.realpath = lambda path, **_: os.path.abspath(path)
 
 # A component has no files at run time, so what docutils brings along is read while it is built.
 INCLUDES = Path(states.__file__).parent / "include"
@@ -145,6 +151,8 @@ def convert(text, path):
     )
     publisher.process_programmatic_settings(None, SETTINGS, None)
     publisher.set_source(text, path)
+    # Images are seen from the page, which is where the document is.
+    publisher.set_destination(None, path)
     return publisher.publish(), messages
 
 

@@ -54,7 +54,9 @@ for path in sorted(Path().rglob("*.rst")):
     if "date::" in text or "/etc/passwd" in text:
         continue
     reader = Reader()
-    page = docutils.core.publish_string(text, str(path), reader=reader, writer="html5", settings_overrides=SETTINGS)
+    page = docutils.core.publish_string(
+        text, str(path), str(path), reader=reader, writer="html5", settings_overrides=SETTINGS
+    )
     to = out / path
     to.parent.mkdir(parents=True, exist_ok=True)
     if reader.severe is None:
