@@ -353,6 +353,7 @@ fn read_limits(config: &Config) -> ReadLimits {
         cache_bytes: config.cache_bytes,
         max_file_bytes: config.max_file_bytes,
         map_segments: config.limits.map_segments,
+        stages: config.limits.stages,
         restarts: config.limits.restarts,
         generation_wait: config.generation_wait,
         database_timeout: config.database_timeout,

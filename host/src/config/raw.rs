@@ -173,6 +173,13 @@ impl RawConfig {
         Ok(number)
     }
 
+    /// A number; 0: as many as there are cores.
+    pub(super) fn per_core(&self, key: &'static str) -> Result<usize, ConfigError> {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let number = self.number(key)?;
+        Ok(if number == 0 { cores() } else { number })
+    }
+
     pub(super) fn socket(&self, key: &'static str) -> Result<SocketAddr, ConfigError> {
         self.0[key]
             .text

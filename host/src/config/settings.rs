@@ -437,6 +437,11 @@ pub const SETTINGS: &[Setting] = &[
         "segments and lines of one source map; of a larger one there is none",
     ),
     setting(
+        "plugin-stages",
+        "8",
+        "stages that the pipeline of one file may have",
+    ),
+    setting(
         "plugin-restarts",
         "3",
         "how often a request starts anew because what it read has changed, before it is told to come again",

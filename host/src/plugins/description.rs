@@ -1,4 +1,4 @@
-//! Whether what a plugin says of itself can be.
+//! Whether what a plugin says of itself can be. The schema of its options is looked at where it is read (`options`).
 
 use std::collections::HashSet;
 
@@ -13,8 +13,6 @@ const RULES: usize = 64;
 const NAME: usize = 64;
 const EXTENSION: usize = 32;
 const SUMMARY: usize = 200;
-/// The most bytes of the schema of its options.
-const SCHEMA: usize = 64 << 10;
 
 /// All that does not hold. `transpiler` and `prerenderer`: whether it exports these.
 ///
@@ -45,9 +43,6 @@ pub(super) fn check(
         return Err(format!(
             "`describe` gives a summary that is not one line of at most {SUMMARY} bytes"
         ));
-    }
-    if let Some(schema) = &description.options_schema {
-        options_schema(schema)?;
     }
     let (transpiles, renders) = (&description.transpiles, &description.renders);
     if transpiles.is_empty() && renders.is_empty() {
@@ -104,21 +99,6 @@ fn is_extension(text: &str) -> bool {
     text.len() <= EXTENSION
         && !rest.contains(strange)
         && rest.split('.').all(|part| !part.is_empty())
-}
-
-fn options_schema(schema: &str) -> Result<(), String> {
-    if schema.len() > SCHEMA {
-        return Err(format!(
-            "`describe` gives an `options-schema` of {} bytes; it may have {SCHEMA}",
-            schema.len()
-        ));
-    }
-    match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(schema) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(format!(
-            "`describe` gives an `options-schema` that is no JSON object: {error}"
-        )),
-    }
 }
 
 /// What a plugin says, not more of it than a person reads, and nothing that a terminal takes for more than words.
@@ -186,10 +166,6 @@ mod tests {
                 told.contains("write it with its dot"),
                 "{extension}: {told}"
             );
-        }
-        for schema in ["", "[]", "{", "true"] {
-            let told = refused(|description| description.options_schema = Some(schema.to_owned()));
-            assert!(told.contains("no JSON object"), "{schema}: {told}");
         }
         let told = refused(|description| description.summary = "two\nlines".to_owned());
         assert!(told.contains("one line"), "{told}");

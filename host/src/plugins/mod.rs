@@ -44,9 +44,7 @@ pub use self::output::{
     Asset, Definition, Diagnostic, FORMATS, Outcome, Output, Position, Rendering, Rendition,
     Severity,
 };
-pub use self::pipeline::{
-    BROWSER_FORMATS, MAX_STAGES, Picks, Plugins, Stage, StageChoice, UnknownPlugin,
-};
+pub use self::pipeline::{BROWSER_FORMATS, Picks, Plugins, Stage, StageChoice, UnknownPlugin};
 pub use self::source_map::{BadMap, Place, Source, SourceMap};
 pub use self::spent::Spent;
 pub use self::token::{CallToken, Ended};

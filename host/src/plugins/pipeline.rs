@@ -10,9 +10,6 @@ use crate::realm::{
 /// What a browser reads: a pipeline that has come to one of these is at its end.
 pub const BROWSER_FORMATS: [&str; 5] = [".js", ".mjs", ".css", ".html", ".json"];
 
-/// The most stages that a pipeline may have.
-pub const MAX_STAGES: usize = 8;
-
 /// One step: a plugin, what it makes of the file, and with which options.
 #[derive(Clone, Debug)]
 pub struct Stage {

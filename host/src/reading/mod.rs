@@ -71,6 +71,8 @@ pub struct ReadLimits {
     pub restarts: usize,
     /// Segments and lines of a source map.
     pub map_segments: usize,
+    /// Stages of a pipeline.
+    pub stages: usize,
     /// Longest wait for a named generation.
     pub generation_wait: Duration,
     /// Longest wait for one statement.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::derive::{Artifact, Failure, Input, Made, Run, failure};
 use super::trail::Trail;
 use super::{Interruption, Prepared};
-use crate::plugins::{Asset, MAX_STAGES, Outcome, Output, Stage};
+use crate::plugins::{Asset, Outcome, Output, Stage};
 use crate::realm::BlobHash;
 
 /// A pipeline on its way.
@@ -114,7 +114,8 @@ impl Run<'_> {
             step.plugin.digest == stage.plugin.digest && step.rule.takes == stage.rule.takes
         });
         let again = again && !mutant!("pipeline-goes-round");
-        if !again && way.steps.len() < MAX_STAGES {
+        let most = self.reader.0.limits.stages;
+        if !again && way.steps.len() < most {
             return None;
         }
         let steps = way.steps.iter().chain(std::iter::once(stage));
@@ -126,13 +127,16 @@ impl Run<'_> {
         let what = if again {
             "goes round for ever".to_owned()
         } else {
-            format!("has more than {MAX_STAGES} stages")
+            format!("has more than {most} stages")
         };
         let path = self.file.path.as_str();
         let message = format!("the pipeline of `{path}` {what}: {}", steps.join(", "));
         let mut failure = failure(&message, "pipeline", path);
-        let help = "choose another plugin for one of these extensions in `realm.json`, or have the operator pick or disable one";
-        failure.diagnostics[0].help = Some(help.to_owned());
+        let mut help = "choose another plugin for one of these extensions in `realm.json`, or have the operator pick or disable one".to_owned();
+        if !again {
+            help.push_str(", or raise `plugin-stages`");
+        }
+        failure.diagnostics[0].help = Some(help);
         Some(failure)
     }
 

@@ -47,7 +47,7 @@ async fn a_plugin_that_lies_is_told_what_does_not_hold() {
         (
             "schema",
             "{",
-            "`describe` gives an `options-schema` that is no JSON object: EOF while parsing an object at line 1 column 1",
+            "`describe` gives a bad `options-schema`: it is not JSON: EOF while parsing an object at line 1 column 1",
         ),
         (
             "rules",

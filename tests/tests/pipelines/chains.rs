@@ -251,6 +251,19 @@ async fn a_pipeline_of_too_many_stages_is_told() {
     let detail = errors[0]["detail"].as_str().expect("a text");
     assert!(detail.contains("has more than 8 stages"), "{detail}");
     assert!(detail.contains("`n8` makes `.s9` of `.s8`"), "{detail}");
+
+    let options = HostOptions::new(Storage::Sqlite).with("role", "serve");
+    let (host, _) = options.with("plugin-stages", "1").with_realm().await;
+    for (takes, gives) in [(".s0", ".s1"), (".s1", ".s2")] {
+        let plugin = stage(&format!("n{}", &takes[2..]), takes, gives);
+        install(&host, plugin.component()).await;
+    }
+    host.put("/r/x.s0", "a\n").await;
+    let error = crate::errors(&host, "/r/x.s0").await.remove(0);
+    let detail = error["detail"].as_str().expect("a text");
+    assert!(detail.contains("has more than 1 stages"), "{detail}");
+    let help = error["meta"]["help"].as_str().expect("a text");
+    assert!(help.ends_with("or raise `plugin-stages`"), "{help}");
 }
 
 #[tokio::test]
