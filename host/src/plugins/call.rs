@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
 use tracing::Instrument;
 use wasmtime::{Store, UpdateDeadline};
 
@@ -20,6 +21,9 @@ use super::wasi;
 use super::worlds::{Description, Exports, Given, Purpose, Question};
 use crate::config::CallLimits;
 use crate::telemetry::TRACE;
+
+/// So many ticks of the clock a guest goes on where nobody waits for its thread: it may still hold somebody up.
+const SELDOM: u32 = 8;
 
 /// One run of a plugin.
 pub struct Call {
@@ -271,6 +275,7 @@ impl Run {
             realm.memory.peak = tracing::field::Empty, realm.reads = tracing::field::Empty,
         );
         let recorded = span.clone();
+        let (answer, answered) = oneshot::channel();
         let run = async move {
             let (engine, capture) = own;
             let _slot = slot;
@@ -289,20 +294,18 @@ impl Run {
                 })
             };
             let (given, time) = Timed::new(given).await;
-            (
-                given,
-                spent(&engine, &limits, &store, time),
-                store.data().limiter.memory_refused,
-            )
+            let spent = spent(&engine, &limits, &store, time);
+            // Nobody waits until the instance is put back: that is done when the store goes, and the slot with it.
+            let _ = answer.send((given, spent, store.data().limiter.memory_refused));
         };
-        let ended = engine.threads().spawn(run.instrument(span));
-        let (given, spent, memory_refused) = match ended.await {
-            Ok(ended) => ended,
-            Err(error) => {
-                let error = HostFault(format!("the host panicked: {error}"));
-                let error = failed(subject, &error.into(), &Remains::default());
-                return (Err(error), Spent::default());
-            }
+        let task = engine.threads().spawn(run.instrument(span));
+        let Ok((given, spent, memory_refused)) = answered.await else {
+            let problem = match task.await {
+                Ok(()) => "a call ended without a word".to_owned(),
+                Err(error) => format!("the host panicked: {error}"),
+            };
+            let error = failed(subject, &HostFault(problem).into(), &Remains::default());
+            return (Err(error), Spent::default());
         };
         recorded.record("realm.run.seconds", spent.time.as_secs_f64());
         recorded.record("realm.memory.peak", spent.memory_peak);
@@ -355,12 +358,18 @@ fn store(
         let _ = store.set_fuel(u64::MAX);
     }
     store.set_epoch_deadline(1);
+    let (crowd, mut ticks) = (engine.crowd(), 0_u32);
     store.epoch_deadline_callback(move |_| {
         if let Some(ended) = token.ended() {
             return Err(ended.clone().into());
         }
         if Instant::now() >= deadline.at() {
             return Err(Ended::Deadline.into());
+        }
+        ticks = ticks.wrapping_add(1);
+        // Stepping aside wakes another thread to look for work, so it is seldom done where each call has a thread to itself.
+        if !ticks.is_multiple_of(SELDOM) && !crowd.is_crowded() {
+            return Ok(UpdateDeadline::Continue(1));
         }
         Ok(UpdateDeadline::YieldCustom(
             1,

@@ -8,7 +8,8 @@ use tokio::sync::Semaphore;
 use tracing::warn;
 use wasmtime::component::Linker;
 use wasmtime::{
-    Config, Engine, EngineWeak, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
+    Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, OptLevel,
+    PoolingAllocationConfig,
 };
 
 use super::compiling::Compiler;
@@ -118,6 +119,14 @@ impl PluginEngine {
         self.threads.as_ref().expect("there until drop").handle()
     }
 
+    /// Whether guests have to take turns.
+    pub(super) fn crowd(&self) -> Crowd {
+        Crowd {
+            ticker: Arc::clone(&self.ticker),
+            threads: self.limits.concurrency,
+        }
+    }
+
     /// Keeps the clock ticking while something runs.
     pub(super) fn running(&self) -> Running {
         self.ticker.enter();
@@ -179,6 +188,9 @@ pub(super) fn config(limits: &CallLimits, meter: bool, pooled: Option<usize>) ->
             .max_tables_per_component(most(TABLES))
             .table_elements(limits.table_elements)
             .linear_memory_keep_resident(limits.resident)
+            // Only the pages that a call has touched are put back, where the kernel can name them: most of a guest's stack, and
+            // what its allocator has in reserve, it never does.
+            .pagemap_scan(Enabled::Auto)
             .table_keep_resident(512 << 10)
             .max_unused_warm_slots(most(limits.concurrency * 2));
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
@@ -232,6 +244,20 @@ impl Ticker {
         if *running == 1 {
             self.woken.notify_one();
         }
+    }
+}
+
+/// How many guests run, beside how many can at a time.
+#[derive(Debug)]
+pub(super) struct Crowd {
+    ticker: Arc<Ticker>,
+    threads: usize,
+}
+
+impl Crowd {
+    /// Whether more of them run than there are threads.
+    pub(super) fn is_crowded(&self) -> bool {
+        *self.ticker.running.lock() > self.threads
     }
 }
 

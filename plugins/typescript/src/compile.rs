@@ -1,5 +1,6 @@
 //! Parse, transform, print: one text to one module.
 
+use std::cell::LazyCell;
 use std::path::{Path, PathBuf};
 
 use oxc::allocator::{Allocator, TakeIn};
@@ -24,8 +25,9 @@ pub(crate) fn compile(
     options: &Options,
 ) -> Result<Output, Failure> {
     let allocator = Allocator::default();
+    // Most files have nothing to report, and looking for their lines costs a tenth of all the rest.
+    let lines = LazyCell::new(|| LineIndex::new(text));
     let report = |diagnostics: &[_], stage| {
-        let lines = LineIndex::new(text);
         diagnostics
             .iter()
             .map(|diagnostic| convert(diagnostic, stage, &input.path, &lines))
@@ -69,10 +71,8 @@ pub(crate) fn compile(
     let helpers = helpers::take(&mut program)?;
     let scan = Scan::of(&program);
     if let Some(decorator) = scan.decorator {
-        let span = LineIndex::new(text).span(
-            &input.path,
-            decorator.start as usize..decorator.end as usize,
-        );
+        let place = decorator.start as usize..decorator.end as usize;
+        let span = lines.span(&input.path, place);
         return Err(left_over(options).within(span).into());
     }
 
