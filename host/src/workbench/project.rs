@@ -153,13 +153,13 @@ impl Project {
         let messages = text
             .lines()
             .filter_map(|line| serde_json::from_str(line).ok());
-        let built = messages.filter_map(|message: Value| {
+        let mut built = messages.filter_map(|message: Value| {
             let own = Path::new(message["manifest_path"].as_str()?) == manifest;
             let files = message["filenames"].as_array()?.iter();
             let mut files = files.filter_map(Value::as_str).map(PathBuf::from);
             files.find(|file| own && file.extension().is_some_and(|ending| ending == "wasm"))
         });
-        let Some(file) = built.last() else {
+        let Some(file) = built.next_back() else {
             bail!(
                 "{}: it gives no component; a plugin is a library with `crate-type = [\"cdylib\", \"rlib\"]`",
                 manifest.display()
