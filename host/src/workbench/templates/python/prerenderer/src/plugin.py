@@ -1,5 +1,6 @@
 """`{{name}}`: notes as pages. A note is a title, an empty line, and paragraphs; `[[cats]]` links to `cats.note`."""
 
+import codecs
 import html
 import json
 import re
@@ -7,6 +8,10 @@ import re
 from componentize_py_types import Err
 from wit_world.exports import about, prerenderer
 from wit_world.imports import files, types
+
+# A codec is a module, loaded when it is first asked for: now, for a call has no files.
+for codec in ("utf-16-le", "utf-8", "utf-8-sig"):
+    codecs.lookup(codec)
 
 
 class About:

@@ -1,10 +1,15 @@
 """`{{name}}`: INI files as JavaScript modules. `import settings from "./site.ini"` gives an object of sections."""
 
+import codecs
 import json
 
 from componentize_py_types import Err
 from wit_world.exports import about, transpiler
 from wit_world.imports import types
+
+# A codec is a module, loaded when it is first asked for: now, for a call has no files.
+for codec in ("utf-16-le", "utf-8", "utf-8-sig"):
+    codecs.lookup(codec)
 
 OPTIONS = {
     "type": "object",
