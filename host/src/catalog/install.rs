@@ -5,7 +5,7 @@ use tracing::info;
 
 use super::{Catalog, CatalogError, Compiled, Entry, vetting};
 use crate::database::{PluginChange, PluginRow};
-use crate::plugins::{Plugin, PluginEngine};
+use crate::plugins::{Plugin, PluginEngine, Spent, Work};
 
 /// A component that is to be installed.
 #[derive(Clone, Debug)]
@@ -28,6 +28,15 @@ pub fn component_digest(bytes: &[u8]) -> String {
     format!("sha256:{:x}", Sha256::digest(bytes))
 }
 
+/// A component that would be installed.
+#[derive(Debug)]
+pub struct Vetted {
+    /// What it is.
+    pub plugin: Arc<Plugin>,
+    /// What the calls by which it was tried have spent at most, for each work.
+    pub spent: Vec<(Work, Spent)>,
+}
+
 /// Looks at a component as an operator's host does before it is installed; nothing is changed. `most`: bytes of a component.
 ///
 /// # Errors
@@ -36,7 +45,7 @@ pub async fn vet(
     engine: &Arc<PluginEngine>,
     most: usize,
     package: &Package,
-) -> Result<Arc<Plugin>, CatalogError> {
+) -> Result<Vetted, CatalogError> {
     is_asked_for(most, package)?;
     works(engine, package).await
 }
@@ -67,14 +76,11 @@ fn is_asked_for(most: usize, package: &Package) -> Result<String, CatalogError> 
 }
 
 /// Compiles it, asks it what it is, and tries it.
-async fn works(
-    engine: &Arc<PluginEngine>,
-    package: &Package,
-) -> Result<Arc<Plugin>, CatalogError> {
+async fn works(engine: &Arc<PluginEngine>, package: &Package) -> Result<Vetted, CatalogError> {
     let component = package.component.clone();
     let plugin = Plugin::install(engine, &package.source, component).await?;
-    vetting::vet(engine, &plugin, &package.source).await?;
-    Ok(plugin)
+    let spent = vetting::vet(engine, &plugin, &package.source).await?;
+    Ok(Vetted { plugin, spent })
 }
 
 impl Catalog {
@@ -88,7 +94,7 @@ impl Catalog {
         let trust = &self.parts.trust;
         let signature = package.signature.as_deref();
         let signed = trust.judge(&package.source, &package.component, signature)?;
-        let plugin = works(&self.parts.engine, &package).await?;
+        let plugin = works(&self.parts.engine, &package).await?.plugin;
         let Package {
             source,
             component,

@@ -91,6 +91,18 @@ impl Budget {
         &self.0
     }
 
+    /// Time and memory in a line.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let lines = self.0.iter();
+        let parts = lines.filter(|line| ["time", "memory"].contains(&line.name));
+        let parts = parts.filter_map(|line| {
+            let (spent, limit) = (line.show(line.spent), line.show(line.limit?));
+            Some(format!("{spent} of {limit} (`{}`)", line.setting))
+        });
+        parts.collect::<Vec<_>>().join(", ")
+    }
+
     /// For machines: by name, what was spent, the limit, the part of it in percent, and the setting.
     #[must_use]
     pub fn json(&self) -> Value {

@@ -11,6 +11,7 @@ mod making;
 mod measuring;
 mod project;
 mod template;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use tokio::sync::OnceCell;
 
-use crate::catalog::{Package, vet};
+use crate::catalog::{Package, Vetted, vet};
 use crate::config::{CallLimits, Config};
 use crate::host;
 use crate::plugins::{Plugin, PluginEngine, Plugins};
@@ -30,8 +31,9 @@ pub use self::folder::Folder;
 pub use self::frame::frames;
 pub use self::making::{Job, Made, Step, work_of};
 pub use self::measuring::{Measured, measure};
-pub use self::project::{COMPONENT, Language, Project};
+pub use self::project::{CASES, COMPONENT, Language, Project};
 pub use self::template::{Kind, check_name, create};
+pub use self::watch::{Look, Place, Watch};
 
 /// Runs plugins without a server. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -97,7 +99,7 @@ impl Workbench {
     ///
     /// # Errors
     /// When a host would not install it.
-    pub async fn vet(&self, file: &Path) -> anyhow::Result<Arc<Plugin>> {
+    pub async fn vet(&self, file: &Path) -> anyhow::Result<Vetted> {
         let package = Package {
             source: file.display().to_string(),
             component: read(file)?,

@@ -1,17 +1,26 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::SystemTime;
 
 use anyhow::{Context as _, anyhow, bail};
 use serde_json::Value;
 use tokio::process::Command;
 
+use super::{Look, Place};
+
 /// Where a project's component is, once it is built.
 pub const COMPONENT: &str = "plugin.wasm";
 /// The compiler's name for what plugins are built for.
 const TARGET: &str = "wasm32-wasip2";
-/// What a project's sources are not.
-const NOT_SOURCES: [&str; 5] = ["target", "node_modules", ".venv", COMPONENT, "cases"];
+/// What the tools write into a project's folder, besides what is hidden.
+const WRITTEN: [&str; 5] = [
+    "target",
+    "node_modules",
+    "Cargo.lock",
+    "package-lock.json",
+    COMPONENT,
+];
+/// The cases of a project, which are no sources.
+pub const CASES: &str = "cases";
 
 /// A language that plugins are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,21 +92,28 @@ impl Project {
         self.folder.join(COMPONENT)
     }
 
+    /// What the tools write.
+    #[must_use]
+    pub fn written(&self) -> Vec<PathBuf> {
+        WRITTEN.map(|name| self.folder.join(name)).into()
+    }
+
+    /// Its sources.
+    #[must_use]
+    pub fn sources(&self) -> Place {
+        let mut without = self.written();
+        without.push(self.folder.join(CASES));
+        Place {
+            root: self.folder.clone(),
+            without,
+        }
+    }
+
     /// A source that was changed after the component was built; none: there is no such one.
     #[must_use]
     pub fn newer_source(&self) -> Option<PathBuf> {
-        let of = |path: &Path| -> Option<SystemTime> { path.metadata().ok()?.modified().ok() };
-        let built = of(&self.component())?;
-        let walk = ignore::WalkBuilder::new(&self.folder)
-            .require_git(false)
-            .filter_entry(|entry| {
-                let name = entry.file_name().to_string_lossy();
-                entry.depth() != 1 || !NOT_SOURCES.contains(&&*name)
-            })
-            .build();
-        let mut files = walk.flatten().filter(|entry| entry.path().is_file());
-        let newer = files.find(|entry| of(entry.path()).is_some_and(|changed| changed > built));
-        newer.map(ignore::DirEntry::into_path)
+        let built = self.component().metadata().ok()?.modified().ok()?;
+        Look::at(&[self.sources()]).changed_after(built)
     }
 
     /// Builds the component with the language's own tool; `more` goes to that tool as it is.

@@ -3,22 +3,38 @@
 mod mistakes;
 mod rust;
 mod scripts;
+mod watching;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use realm_tests::{HostOptions, Storage};
+use realm_tests::{HostOptions, Storage, share_compiled_code, target};
 
-/// A folder in which plugins are written.
-struct Desk(tempfile::TempDir);
+/// A folder in which plugins are written: always the same one for a test, so that cargo knows again what it has compiled. It
+/// stays where a test has failed.
+struct Desk(PathBuf);
 
 impl Desk {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a folder"))
+    fn new(name: &str) -> Self {
+        let desk = Self(target().join("authors").join(name));
+        desk.clear();
+        std::fs::create_dir_all(desk.data()).expect("a folder to write to");
+        share_compiled_code(&desk.data());
+        desk
+    }
+
+    fn clear(&self) {
+        if self.0.exists() {
+            std::fs::remove_dir_all(&self.0).expect("a folder of ours");
+        }
     }
 
     fn folder(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.0.join(name)
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder(".data")
     }
 
     /// Runs `realm plugin …` in a folder of the desk.
@@ -47,8 +63,22 @@ impl Desk {
         (out, said)
     }
 
+    /// Cargo fetches nothing, and compiles the SDK and what it needs once for all tests.
     fn options(&self, folder: &str) -> HostOptions {
-        HostOptions::new(Storage::Sqlite).in_folder(&self.folder(folder))
+        let cargo = target().join("authors/target");
+        HostOptions::new(Storage::Sqlite)
+            .in_folder(&self.data())
+            .at(&self.folder(folder))
+            .env("CARGO_NET_OFFLINE", "true")
+            .env("CARGO_TARGET_DIR", cargo.to_str().expect("a plain path"))
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.clear();
+        }
     }
 }
 
@@ -60,6 +90,10 @@ fn told(output: &Output) -> (String, String) {
 
 fn write(file: &Path, text: &str) {
     std::fs::write(file, text).expect("a folder to write to");
+}
+
+fn read(file: &Path) -> String {
+    std::fs::read_to_string(file).expect("a text")
 }
 
 fn has(text: &str, parts: &[&str]) {

@@ -2,7 +2,7 @@ use crate::{Desk, has, write};
 
 #[tokio::test]
 async fn what_is_wrong_with_a_new_plugin_is_said_and_nothing_is_written_over() {
-    let desk = Desk::new();
+    let desk = Desk::new("mistakes-new");
     let (_, said) = desk
         .failed(".", &["new", "My_Plugin", "--lang", "rust"], 2)
         .await;
@@ -25,7 +25,7 @@ async fn what_is_wrong_with_a_new_plugin_is_said_and_nothing_is_written_over() {
 
 #[tokio::test]
 async fn what_is_no_plugin_is_said_with_what_to_do() {
-    let desk = Desk::new();
+    let desk = Desk::new("mistakes-none");
     for command in [&["build"][..], &["check"], &["test"], &["run", "a.ini"]] {
         write(&desk.folder("a.ini"), "");
         let (_, said) = desk.failed(".", command, 1).await;
@@ -46,7 +46,7 @@ async fn what_is_no_plugin_is_said_with_what_to_do() {
 
 #[tokio::test]
 async fn options_that_are_no_object_are_a_mistake_of_use() {
-    let desk = Desk::new();
+    let desk = Desk::new("mistakes-options");
     write(&desk.folder("a.ini"), "");
     let (_, said) = desk
         .failed(".", &["run", "a.ini", "--options", "[1]"], 2)

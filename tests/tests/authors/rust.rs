@@ -4,7 +4,7 @@ use crate::{Desk, has, write};
 
 #[tokio::test]
 async fn a_rust_plugin_is_begun_built_run_tested_and_installed_offline() {
-    let desk = Desk::new();
+    let desk = Desk::new("transpiler-rust");
     desk.done(".", &["new", "my-ini", "--lang", "rust"]).await;
     let at = "my-ini";
     let (_, early) = desk
@@ -95,7 +95,7 @@ async fn a_rust_plugin_is_begun_built_run_tested_and_installed_offline() {
             "+  \"title\": \"Cats & dogs\"",
         ],
     );
-    has(&said, &["1 of 1 cases failed"]);
+    has(&said, &["1 of 1 case failed"]);
     let surplus = desk.folder("my-ini/cases/settings/expected/output.js.map");
     write(&surplus, "{}");
     desk.done(at, &["test", "--bless"]).await;
@@ -126,7 +126,7 @@ async fn a_rust_plugin_is_begun_built_run_tested_and_installed_offline() {
 
 #[tokio::test]
 async fn a_rust_prerenderer_is_begun_built_and_run_offline() {
-    let desk = Desk::new();
+    let desk = Desk::new("prerenderer-rust");
     let new = ["new", "my-note", "--lang", "rust", "--prerenderer"];
     desk.done(".", &new).await;
     let at = "my-note";

@@ -1,24 +1,47 @@
 use std::process::{Command, Stdio};
 
-use crate::{Desk, has};
+use crate::{Desk, has, read};
 
-/// Whether a program is there.
-fn there(program: &str, arguments: &[&str]) -> bool {
+/// Whether a program does this; where it does not, a test says in a line that it is skipped.
+fn does(program: &str, arguments: &[&str], why: &str) -> bool {
     let mut command = Command::new(program);
     command
         .args(arguments)
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+    let done = command.status().is_ok_and(|status| status.success());
+    if !done {
+        eprintln!("skipped: {why}");
+    }
+    done
 }
 
-async fn from_nothing_to_passed_cases(language: &str) {
-    let desk = Desk::new();
+/// Whether npm is here and reaches its registry, or has what is wanted already.
+fn has_npm() -> bool {
+    let known = ["view", "--prefer-offline", "componentize-qjs", "version"];
+    does("npm", &["--version"], "there is no npm here")
+        && does("npm", &known, "npm does not reach its registry")
+}
+
+/// Whether Python is here with what it takes, and pip reaches its index.
+fn has_pip() -> bool {
+    let here = "there is no python3 with pip and venv here";
+    let known = ["-m", "pip", "index", "versions", "componentize-py"];
+    does("python3", &["-m", "pip", "--version"], here)
+        && does("python3", &["-m", "venv", "-h"], here)
+        && does("python3", &known, "pip does not reach its index")
+}
+
+async fn a_transpiler(language: &str) {
+    let desk = Desk::new(&format!("transpiler-{language}"));
     desk.done(".", &["new", "my-ini", "--lang", language]).await;
     let at = "my-ini";
     desk.done(at, &["build"]).await;
     let (checked, _) = desk.done(at, &["check"]).await;
-    has(&checked, &["my-ini@0.1.0", ".ini to .js", "repeatable"]);
+    has(
+        &checked,
+        &["my-ini@0.1.0", ".ini to .js", "good     repeatable"],
+    );
     let (out, said) = desk.done(at, &["run", "cases/settings/input.ini"]).await;
     has(&out, &["export default {", "Cats & dogs"]);
     has(&said, &["plugin-memory"]);
@@ -28,22 +51,66 @@ async fn from_nothing_to_passed_cases(language: &str) {
     has(&said, &["cases/mistake/input.ini:3:1", "3 | wide 40"]);
     desk.done(at, &["test", "--bless"]).await;
     desk.done(at, &["test"]).await;
+    // Whatever it is written in, the same comes of it.
+    let expected = desk.folder("my-ini/cases/settings/expected/output.js");
+    let same = "export default {\n  \"title\": \"Cats & dogs\",\n  \"colours\": {\n    \"text\": \"#333\",\n    \"background\": \"hsl(40 60% 97%)\"\n  }\n};\n";
+    assert_eq!(read(&expected), same);
 }
+
+async fn a_prerenderer(language: &str) {
+    let desk = Desk::new(&format!("prerenderer-{language}"));
+    let new = ["new", "my-note", "--lang", language, "--prerenderer"];
+    desk.done(".", &new).await;
+    let at = "my-note";
+    desk.done(at, &["build"]).await;
+    let (checked, _) = desk.done(at, &["check"]).await;
+    has(&checked, &["my-note@0.1.0", "documents .note"]);
+    let (html, said) = desk.done(at, &["run", "cases/links/input.note"]).await;
+    assert_eq!(html, NOTE);
+    // It reads what the note links to, and what is not there.
+    let missing = [
+        "warning[link]: there is no note `dogs`",
+        "cases/links/input.note:4:",
+        "plugin-render-deadline",
+    ];
+    has(&said, &missing);
+    let (_, said) = desk
+        .failed(at, &["run", "cases/untitled/input.note"], 1)
+        .await;
+    has(&said, &["error[title]: a note begins with its title"]);
+    desk.done(at, &["test", "--bless"]).await;
+    desk.done(at, &["test"]).await;
+    let about = read(&desk.folder("my-note/cases/links/expected/rendition.json"));
+    has(&about, &["\"title\": \"Animals <small & large>\""]);
+}
+
+/// What each template makes of its first case.
+pub(crate) const NOTE: &str = "<h1>Animals &lt;small &amp; large&gt;</h1>\n<p>Those that purr: <a href=\"./cats.note\">Cats &amp; kittens</a>.\nThose that do not: dogs.</p>\n<p>That is all.</p>\n";
 
 #[tokio::test]
 async fn a_javascript_plugin_is_begun_built_run_and_tested() {
-    if !there("npm", &["--version"]) {
-        eprintln!("skipped: there is no npm here");
-        return;
+    if has_npm() {
+        a_transpiler("js").await;
     }
-    from_nothing_to_passed_cases("js").await;
+}
+
+#[tokio::test]
+async fn a_javascript_prerenderer_is_begun_built_run_and_tested() {
+    if has_npm() {
+        a_prerenderer("js").await;
+    }
 }
 
 #[tokio::test]
 async fn a_python_plugin_is_begun_built_run_and_tested() {
-    if !there("python3", &["-m", "pip", "--version"]) || !there("python3", &["-m", "venv", "-h"]) {
-        eprintln!("skipped: there is no python3 with pip and venv here");
-        return;
+    if has_pip() {
+        a_transpiler("python").await;
     }
-    from_nothing_to_passed_cases("python").await;
+}
+
+#[tokio::test]
+async fn a_python_prerenderer_is_begun_built_run_and_tested() {
+    if has_pip() {
+        a_prerenderer("python").await;
+    }
 }

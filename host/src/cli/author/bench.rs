@@ -4,7 +4,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 
 use super::{Context, Which, config, parent};
-use crate::workbench::{Job, Workbench, measure, work_of};
+use crate::workbench::{CASES, Job, Workbench, measure, work_of};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -23,7 +23,7 @@ pub(in crate::cli) struct Args {
 pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<()> {
     let here = Path::new(".");
     let files = if args.files.is_empty() {
-        inputs(Path::new("cases"))?
+        inputs(Path::new(CASES))?
     } else {
         args.files.clone()
     };

@@ -1,5 +1,6 @@
 //! What authors of plugins do, on their own machine and without a server: one file per subcommand.
 
+mod again;
 mod bench;
 mod build;
 mod check;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 
+use self::again::Again;
 use super::Context;
 use crate::config::{Config, Source};
 use crate::plugins::Plugin;
@@ -80,6 +82,14 @@ struct Which {
 }
 
 impl Which {
+    /// That of a project, as it was built.
+    fn built() -> Self {
+        Self {
+            plugin: None,
+            build: false,
+        }
+    }
+
     /// The component's file, built first where that is asked for. `folder`: of the project.
     async fn file(&self, folder: &Path) -> anyhow::Result<PathBuf> {
         if let Some(file) = &self.plugin {
@@ -103,6 +113,14 @@ impl Which {
             );
         }
         Ok(component)
+    }
+
+    /// What is done again when a file changes. `folder`: of the project.
+    fn again(&self, folder: &Path) -> anyhow::Result<Again> {
+        match &self.plugin {
+            Some(file) => Again::component(file),
+            None => Again::building(Project::find(folder)?),
+        }
     }
 
     /// Compiles the component and asks it what it is.

@@ -28,13 +28,21 @@ pub(in crate::cli) struct Args {
     /// Go on with the host's own plugins, until it is what a browser gets
     #[arg(long)]
     served: bool,
+    /// Build and run it again whenever a source or a file of the realm changes
+    #[arg(long)]
+    watch: bool,
 }
 
-pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<()> {
-    let bench = Workbench::open(&config(context)?, true)?;
-    let here = Path::new(".");
-    let plugin = args.which.load(&bench, here).await?;
-    one(context, &args, &bench, plugin).await
+pub(super) async fn run(context: &Context, mut args: Args) -> anyhow::Result<()> {
+    let config = config(context)?;
+    let bench = Workbench::open(&config, true)?;
+    if !args.watch {
+        return once(context, &args, &bench).await;
+    }
+    let again = args.which.again(Path::new("."))?;
+    let again = again.and(&root(&args), config.data_dir)?;
+    args.which.build = false;
+    again.again(context, || once(context, &args, &bench)).await
 }
 
 /// The folder that is the realm.
@@ -49,12 +57,8 @@ fn root(args: &Args) -> PathBuf {
     settings.map_or(folder, Path::to_owned)
 }
 
-async fn one(
-    context: &Context,
-    args: &Args,
-    bench: &Workbench,
-    plugin: Arc<Plugin>,
-) -> anyhow::Result<()> {
+async fn once(context: &Context, args: &Args, bench: &Workbench) -> anyhow::Result<()> {
+    let plugin = args.which.load(bench, Path::new(".")).await?;
     let folder = Arc::new(bench.folder(&root(args))?);
     let path = folder.path_of(&args.file)?;
     let Some(work) = work_of(&plugin, &path) else {

@@ -1,10 +1,10 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use serde_json::json;
 
 use super::{Context, Which, config};
-use crate::workbench::{Verdict, Workbench, cases};
+use crate::workbench::{CASES, Verdict, Workbench, cases};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -22,16 +22,35 @@ pub(in crate::cli) struct Args {
     /// Write down what comes as what is expected
     #[arg(long)]
     bless: bool,
+    /// Build and run them again whenever a source or a case changes
+    #[arg(long, conflicts_with = "bless")]
+    watch: bool,
 }
 
-pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<()> {
-    let bench = Workbench::open(&config(context)?, true)?;
-    let folder = args
-        .cases
-        .clone()
-        .unwrap_or_else(|| args.folder.join("cases"));
-    let plugin = args.which.load(&bench, &args.folder).await?;
-    let mut all = cases(&folder)?;
+pub(super) async fn run(context: &Context, mut args: Args) -> anyhow::Result<()> {
+    let config = config(context)?;
+    let bench = Workbench::open(&config, true)?;
+    let own = || args.folder.join(CASES);
+    let folder = args.cases.clone().unwrap_or_else(own);
+    if !args.watch {
+        return once(context, &args, &bench, &folder).await;
+    }
+    let again = args.which.again(&args.folder)?;
+    let again = again.and(&folder, config.data_dir)?;
+    args.which.build = false;
+    again
+        .again(context, || once(context, &args, &bench, &folder))
+        .await
+}
+
+async fn once(
+    context: &Context,
+    args: &Args,
+    bench: &Workbench,
+    folder: &Path,
+) -> anyhow::Result<()> {
+    let plugin = args.which.load(bench, &args.folder).await?;
+    let mut all = cases(folder)?;
     let there = all.len();
     if let Some(only) = &args.only {
         all.retain(|case| case.name.contains(only.as_str()));
@@ -41,7 +60,7 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<()> {
     }
     let (mut failed, mut changed) = (0, 0);
     for case in &all {
-        let verdict = match case.run(&bench, &plugin, args.bless).await {
+        let verdict = match case.run(bench, &plugin, args.bless).await {
             Ok(verdict) => verdict,
             Err(error) => {
                 failed += 1;
@@ -53,11 +72,7 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<()> {
             Verdict::Passed => say(context, &case.name, "passed", ""),
             Verdict::Blessed(files) => {
                 changed += files;
-                let what = match files {
-                    0 => "nothing is new".to_owned(),
-                    1 => "1 file is new".to_owned(),
-                    more => format!("{more} files are new"),
-                };
+                let what = format!("{} written", counted(files, "file"));
                 say(context, &case.name, "blessed", &what);
             }
             Verdict::Differs(diff) => {
@@ -80,13 +95,15 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<()> {
     let passed = count - failed;
     if failed > 0 {
         bail!(
-            "{label}: {failed} of {count} cases failed, {passed} passed; `--bless` writes down what comes as what is expected"
+            "{label}: {failed} of {} failed, {passed} passed; `--bless` writes down what comes as what is expected",
+            counted(count, "case")
         );
     }
     if !context.json {
+        let cases = counted(count, "case");
         match args.bless {
-            true => eprintln!("{label}: {count} cases, {changed} files written"),
-            false => eprintln!("{label}: {count} cases passed"),
+            true => eprintln!("{label}: {cases}, {} written", counted(changed, "file")),
+            false => eprintln!("{label}: {cases} passed"),
         }
     }
     Ok(())
@@ -111,5 +128,13 @@ fn say(context: &Context, name: &str, verdict: &str, more: &str) {
         println!("{mark:<8} {name}");
     } else {
         println!("{mark:<8} {name}: {more}");
+    }
+}
+
+/// As many as there are, in words.
+fn counted(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
     }
 }
