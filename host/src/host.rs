@@ -271,7 +271,7 @@ pub fn engine(config: &Config) -> anyhow::Result<Arc<PluginEngine>> {
     engine_that(config, false)
 }
 
-/// The same, which counts what guests do ([`crate::plugins::Spent::fuel`]) and is slower for it.
+/// The same, which counts what guests do ([`crate::plugins::Spent::fuel`]) in code that is slower.
 ///
 /// # Errors
 /// As of [`engine`].

@@ -7,7 +7,7 @@ use serde_json::json;
 use similar::TextDiff;
 
 use super::{Folder, Job, Workbench, frames, work_of};
-use crate::plugins::{CallError, FORMATS, Outcome, Plugin, Rendition, Work};
+use crate::plugins::{CallError, FORMATS, Outcome, Plugin, Rendition};
 use crate::realm::LocalPath;
 
 /// The folder of a case that says what is to come of it; no part of the realm.
@@ -96,7 +96,7 @@ impl Case {
         };
         let came = files_of(&outcome, plugin, &job, &whole)?;
         let expected = self.expected().with_context(context)?;
-        if bless {
+        if bless || mutant!("case-blessed-unasked") {
             let changed = self.bless(&came, &expected).with_context(context)?;
             return Ok(Verdict::Blessed(changed));
         }
@@ -188,7 +188,7 @@ impl Case {
         let mut shown = String::new();
         for name in names {
             let (old, new) = (expected.get(name), came.get(name));
-            if old == new {
+            if old == new || new.is_none() && mutant!("case-with-too-little-passes") {
                 continue;
             }
             let text = |bytes: Option<&Vec<u8>>| {
@@ -287,12 +287,4 @@ fn rendered(rendition: &Rendition, files: &mut BTreeMap<String, Vec<u8>>) -> any
     let about = format!("{}\n", serde_json::to_string_pretty(&about)?);
     files.insert("rendition.json".to_owned(), about.into_bytes());
     Ok(())
-}
-
-impl Job {
-    /// Whether it is a document that is rendered.
-    #[must_use]
-    pub fn is_render(&self) -> bool {
-        self.work == Work::Render
-    }
 }

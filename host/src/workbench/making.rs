@@ -5,8 +5,8 @@ use bytes::Bytes;
 use super::files::FolderFiles;
 use super::{Folder, Workbench};
 use crate::plugins::{
-    Call, CallError, CallToken, Contents, Diagnostic, MAX_STAGES, Outcome, Output, Plugin, Plugins,
-    Spent, Work,
+    Call, CallError, CallToken, Contents, Diagnostic, MAX_STAGES, Outcome, Output, Plugin,
+    PluginEngine, Plugins, Spent, Work,
 };
 use crate::reading::{Trail, broken};
 use crate::realm::{LocalPath, PluginChoice, guest_url, media_type};
@@ -50,11 +50,21 @@ pub enum Made {
         output: Output,
         /// Its media type.
         media_type: String,
-        /// What it would be saved as.
-        extension: String,
     },
     /// Nothing, and why.
     Failed(Vec<Diagnostic>),
+}
+
+impl Made {
+    /// What is said of the file.
+    #[must_use]
+    pub fn complaints(&self) -> &[Diagnostic] {
+        match self {
+            Self::AsIs(_) => &[],
+            Self::Output { output, .. } => &output.diagnostics,
+            Self::Failed(diagnostics) => diagnostics,
+        }
+    }
 }
 
 /// What a plugin is asked for a file of this name.
@@ -73,13 +83,29 @@ pub fn work_of(plugin: &Plugin, path: &LocalPath) -> Option<Work> {
 impl Workbench {
     /// Asks one plugin about a file, in a fresh instance and under every limit.
     pub async fn ask(&self, job: &Job, plugin: &Arc<Plugin>) -> Step {
-        let options = job.options.clone().unwrap_or_else(|| {
-            let settings = job.folder.settings.plugins.iter();
-            let mut fitting = settings.filter(|(takes, _)| job.path.name().ends_with(*takes));
-            let choice = fitting.next().map(|(_, choice)| choice);
-            choice.map_or_else(|| "{}".to_owned(), PluginChoice::options)
-        });
-        self.call(job, plugin, job.bytes.clone(), options).await
+        let call = self.call(job, plugin, job.bytes.clone(), options(job));
+        run(&self.0.engine, call).await
+    }
+
+    /// What the engine counts for a call that has come to `step`; `counted` is its plugin, of [`Workbench::load_counted`].
+    /// None: it comes to something else there, for code that counts is slower.
+    ///
+    /// # Errors
+    /// When the machine cannot run plugins.
+    pub async fn count(
+        &self,
+        job: &Job,
+        counted: &Arc<Plugin>,
+        step: &Step,
+    ) -> anyhow::Result<Option<u64>> {
+        let call = self.call(job, counted, job.bytes.clone(), options(job));
+        let again = run(self.counting().await?, call).await;
+        let same = match (&step.outcome, &again.outcome) {
+            (Ok(one), Ok(other)) => one.name() == other.name(),
+            (Err(one), Err(other)) => one.kind == other.kind,
+            _ => false,
+        };
+        Ok(again.spent.fuel.filter(|_| same))
     }
 
     /// Takes a file through its pipeline, as a host would; every call on the way.
@@ -106,7 +132,8 @@ impl Workbench {
                     .filter(|own| own.digest == stage.plugin.digest);
                 let options = own.and(job.options.clone());
                 let options = options.unwrap_or_else(|| stage.options.clone());
-                let step = self.call(job, &stage.plugin, bytes.clone(), options).await;
+                let call = self.call(job, &stage.plugin, bytes.clone(), options);
+                let step = run(&self.0.engine, call).await;
                 let outcome = step.outcome.clone();
                 steps.push(step);
                 if !matches!(outcome, Ok(Outcome::Declined)) {
@@ -125,7 +152,6 @@ impl Workbench {
                     made = Made::Output {
                         output,
                         media_type: stage.rule.media_type.clone(),
-                        extension: stage.rule.gives.clone(),
                     };
                 }
                 Ok(other) => {
@@ -150,14 +176,14 @@ impl Workbench {
         }
     }
 
-    async fn call(&self, job: &Job, plugin: &Arc<Plugin>, bytes: Bytes, options: String) -> Step {
+    fn call(&self, job: &Job, plugin: &Arc<Plugin>, bytes: Bytes, options: String) -> Call {
         let files = FolderFiles {
             bench: self.clone(),
             folder: Arc::clone(&job.folder),
             work: job.work,
             first: job.first.clone(),
         };
-        let call = Call {
+        Call {
             id: 0,
             plugin: Arc::clone(plugin),
             realm: String::new(),
@@ -171,13 +197,27 @@ impl Workbench {
             options,
             files: Arc::new(files),
             token: CallToken::default(),
-        };
-        let (outcome, spent) = self.0.engine.measure(call).await;
-        Step {
-            plugin: plugin.label(),
-            outcome,
-            spent,
         }
+    }
+}
+
+/// The options of a job: its own, else what `realm.json` says.
+fn options(job: &Job) -> String {
+    job.options.clone().unwrap_or_else(|| {
+        let settings = job.folder.settings.plugins.iter();
+        let mut fitting = settings.filter(|(takes, _)| job.path.name().ends_with(*takes));
+        let choice = fitting.next().map(|(_, choice)| choice);
+        choice.map_or_else(|| "{}".to_owned(), PluginChoice::options)
+    })
+}
+
+async fn run(engine: &Arc<PluginEngine>, call: Call) -> Step {
+    let plugin = call.plugin.label();
+    let (outcome, spent) = engine.measure(call).await;
+    Step {
+        plugin,
+        outcome,
+        spent,
     }
 }
 

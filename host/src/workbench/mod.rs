@@ -43,24 +43,22 @@ pub struct Workbench(Arc<Parts>);
 struct Parts {
     config: Config,
     engine: Arc<PluginEngine>,
+    /// Counts what guests do; set up when the first is counted.
+    counting: OnceCell<Arc<PluginEngine>>,
     /// Those of the host, and of `plugin-dir`: compiled when the first is needed.
     others: OnceCell<Vec<Arc<Plugin>>>,
 }
 
 impl Workbench {
-    /// Sets up the engine; `metered`: it counts what guests do, and is slower for it.
+    /// Sets up the engine.
     ///
     /// # Errors
     /// When the machine cannot run plugins, or the folder for compiled code cannot be used.
-    pub fn open(config: &Config, metered: bool) -> anyhow::Result<Self> {
-        let engine = if metered {
-            host::metered_engine(config)?
-        } else {
-            host::engine(config)?
-        };
+    pub fn open(config: &Config) -> anyhow::Result<Self> {
         Ok(Self(Arc::new(Parts {
             config: config.clone(),
-            engine,
+            engine: host::engine(config)?,
+            counting: OnceCell::new(),
             others: OnceCell::new(),
         })))
     }
@@ -95,6 +93,22 @@ impl Workbench {
         Ok(Plugin::install(&self.0.engine, &name, bytes).await?)
     }
 
+    /// The same component, for [`Workbench::count`] alone.
+    ///
+    /// # Errors
+    /// As of [`Workbench::load`].
+    pub async fn load_counted(&self, file: &Path) -> anyhow::Result<Arc<Plugin>> {
+        let engine = self.counting().await?;
+        let name = file.display().to_string();
+        Ok(Plugin::install(engine, &name, read(file)?).await?)
+    }
+
+    async fn counting(&self) -> anyhow::Result<&Arc<PluginEngine>> {
+        let config = &self.0.config;
+        let engine = || async { host::metered_engine(config) };
+        self.0.counting.get_or_try_init(engine).await
+    }
+
     /// Looks at a component as a host does before it is installed.
     ///
     /// # Errors
@@ -121,7 +135,10 @@ impl Workbench {
         });
         let others = others.await?.iter();
         let others = others.filter(|other| first.is_none_or(|first| first.name != other.name));
-        let all = first.into_iter().chain(others).cloned().collect();
+        let mut all: Vec<_> = first.into_iter().chain(others).cloned().collect();
+        if mutant!("own-plugin-asked-last") {
+            all.reverse();
+        }
         Ok(Arc::new(Plugins::new(all, Default::default())))
     }
 }

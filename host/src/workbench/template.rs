@@ -72,7 +72,7 @@ pub fn create(folder: &Path, name: &str, language: Language, kind: Kind) -> anyh
     let shown = || folder.display().to_string();
     if folder.exists() {
         let mut entries = std::fs::read_dir(folder).with_context(shown)?;
-        if entries.next().is_some() {
+        if entries.next().is_some() && !mutant!("new-plugin-written-over") {
             bail!(
                 "{}: there is something already; nothing is written over: name a folder that is not there yet",
                 shown()

@@ -45,7 +45,10 @@ impl Look {
         {
             self.folders.insert(folder.to_owned());
         }
-        let without = place.without.clone();
+        let mut without = place.without.clone();
+        if mutant!("own-files-watched") {
+            without.clear();
+        }
         let walk = ignore::WalkBuilder::new(&place.root)
             .require_git(false)
             .filter_entry(move |entry| !without.iter().any(|path| path == entry.path()))

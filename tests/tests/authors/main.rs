@@ -1,14 +1,17 @@
 //! Plugins that are written, built, run and tested by the command line, without a server.
 
+mod cases;
+mod checking;
 mod mistakes;
 mod rust;
 mod scripts;
+mod served;
 mod watching;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use realm_tests::{HostOptions, Storage, share_compiled_code, target};
+use realm_tests::{Edition, HostOptions, Storage, share_compiled_code, target};
 
 /// A folder in which plugins are written: always the same one for a test, so that cargo knows again what it has compiled. It
 /// stays where a test has failed.
@@ -63,6 +66,13 @@ impl Desk {
         (out, said)
     }
 
+    /// Puts a component there; its size.
+    fn plugin(&self, name: &str, edition: &Edition) -> usize {
+        let component = edition.component();
+        std::fs::write(self.folder(name), &component).expect("a folder to write to");
+        component.len()
+    }
+
     /// Cargo fetches nothing, and compiles the SDK and what it needs once for all tests.
     fn options(&self, folder: &str) -> HostOptions {
         let cargo = target().join("authors/target");
@@ -80,6 +90,12 @@ impl Drop for Desk {
             self.clear();
         }
     }
+}
+
+/// A stage of a pipeline, which does what the lines of its input say.
+fn stage(name: &str, takes: &str, gives: &str) -> Edition {
+    let edition = Edition::new("").with("name", name).with("does", "stage");
+    edition.with("takes", takes).with("gives", gives)
 }
 
 /// What a command prints, and what it says.

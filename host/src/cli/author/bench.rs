@@ -27,13 +27,10 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<()> {
     } else {
         args.files.clone()
     };
-    let config = config(context)?;
-    let bench = Workbench::open(&config, false)?;
+    let bench = Workbench::open(&config(context)?)?;
     let file = args.which.file(here).await?;
     let plugin = bench.load(&file).await?;
-    // What is counted is not timed: an engine that counts is slower.
-    let counting = Workbench::open(&config, true)?;
-    let counted = counting.load(&file).await?;
+    let counted = bench.load_counted(&file).await?;
     let calls = args.calls as usize;
     for file in files {
         let root = args.realm.clone().unwrap_or_else(|| parent(&file));
@@ -54,11 +51,8 @@ pub(super) async fn run(context: &Context, args: Args) -> anyhow::Result<()> {
         let mut measured = measure(&bench, &job, &plugin, calls)
             .await
             .with_context(shown)?;
-        let own = Job {
-            first: Some(Arc::clone(&counted)),
-            ..job
-        };
-        measured.fuel = counting.ask(&own, &counted).await.spent.fuel;
+        let step = bench.ask(&job, &plugin).await;
+        measured.fuel = bench.count(&job, &counted, &step).await?;
         measured.path = shown();
         if context.json {
             println!("{}", measured.json());

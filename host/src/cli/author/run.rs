@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
 use super::{Context, Which, coloured, config, parent};
-use crate::plugins::{Outcome, Plugin, Severity, Work};
+use crate::plugins::{Diagnostic, Outcome, Plugin, Severity, Work};
 use crate::realm::SETTINGS_FILE;
 use crate::workbench::{Budget, Folder, Job, Made, Step, Workbench, frames, object, work_of};
 
@@ -35,7 +35,7 @@ pub(in crate::cli) struct Args {
 
 pub(super) async fn run(context: &Context, mut args: Args) -> anyhow::Result<()> {
     let config = config(context)?;
-    let bench = Workbench::open(&config, true)?;
+    let bench = Workbench::open(&config)?;
     if !args.watch {
         return once(context, &args, &bench).await;
     }
@@ -58,7 +58,9 @@ fn root(args: &Args) -> PathBuf {
 }
 
 async fn once(context: &Context, args: &Args, bench: &Workbench) -> anyhow::Result<()> {
-    let plugin = args.which.load(bench, Path::new(".")).await?;
+    let file = args.which.file(Path::new(".")).await?;
+    let (plugin, counted) = tokio::join!(bench.load(&file), bench.load_counted(&file));
+    let (plugin, counted) = (plugin?, counted?);
     let folder = Arc::new(bench.folder(&root(args))?);
     let path = folder.path_of(&args.file)?;
     let Some(work) = work_of(&plugin, &path) else {
@@ -76,13 +78,17 @@ async fn once(context: &Context, args: &Args, bench: &Workbench) -> anyhow::Resu
         options: args.options.clone(),
         first: Some(Arc::clone(&plugin)),
     };
-    let (steps, served) = if args.served && work == Work::Transpile {
+    let (mut steps, served) = if args.served && work == Work::Transpile {
         let plugins = bench.plugins(Some(&plugin)).await?;
         let (made, steps) = bench.make(&job, &plugins).await;
         (steps, Some(made))
     } else {
         (vec![bench.ask(&job, &plugin).await], None)
     };
+    let own = steps.iter_mut().find(|step| step.plugin == plugin.label());
+    if let Some(step) = own {
+        step.spent.fuel = bench.count(&job, &counted, step).await?;
+    }
     if context.json {
         println!("{}", as_json(bench, &job, &steps, served.as_ref()));
     } else {
@@ -92,7 +98,7 @@ async fn once(context: &Context, args: &Args, bench: &Workbench) -> anyhow::Resu
         Ok(outcome) => matches!(outcome, Outcome::Invalid(_) | Outcome::Unreadable { .. }),
         Err(_) => true,
     });
-    if failed {
+    if failed || matches!(served, Some(Made::Failed(_))) {
         bail!("{}: no output", args.file.display());
     }
     Ok(())
@@ -105,8 +111,14 @@ fn show(
     steps: &[Step],
     served: Option<&Made>,
 ) -> anyhow::Result<()> {
+    if let Some(served) = served {
+        // What a later stage says of its input is led back to the file.
+        eprint!("{}", said(served.complaints(), &job.folder));
+    }
     for step in steps {
-        eprint!("{}", said(step, &job.folder));
+        if served.is_none() {
+            eprint!("{}", said(&step.complaints(), &job.folder));
+        }
         if let Err(error) = &step.outcome {
             for frame in &error.frames {
                 eprintln!("    in {}", frame.function);
@@ -161,8 +173,8 @@ fn show(
 }
 
 /// What a call has to say of its files, with their lines.
-fn said(step: &Step, folder: &Folder) -> String {
-    frames(&step.complaints(), folder, coloured(), |path| {
+fn said(complaints: &[Diagnostic], folder: &Folder) -> String {
+    frames(complaints, folder, coloured(), |path| {
         let place = folder.place(path).ok();
         place.map_or_else(|| path.to_string(), |place| place.display().to_string())
     })
@@ -217,14 +229,19 @@ fn as_json(bench: &Workbench, job: &Job, steps: &[Step], served: Option<&Made>) 
         "work": job.work.as_str(),
         "calls": steps.iter().map(step).collect::<Value>(),
     });
-    match served {
-        Some(Made::Output {
-            output, media_type, ..
-        }) => {
-            all["served"] = json!({ "mediaType": media_type, "contents": text(&output.contents) });
-        }
-        Some(Made::AsIs(bytes)) => all["served"] = json!({ "contents": text(bytes) }),
-        Some(Made::Failed(_)) | None => {}
+    if let Some(served) = served {
+        all["served"] = match served {
+            Made::Output {
+                output, media_type, ..
+            } => json!({
+                "mediaType": media_type,
+                "contents": text(&output.contents),
+                "sourceMap": output.source_map.as_deref().map(text),
+            }),
+            Made::AsIs(bytes) => json!({ "contents": text(bytes) }),
+            Made::Failed(_) => json!({}),
+        };
+        all["served"]["diagnostics"] = json!(served.complaints());
     }
     let errors = steps.iter().flat_map(Step::complaints);
     let errors = errors.filter(|one| one.severity == Severity::Error).count();

@@ -29,7 +29,7 @@ pub(in crate::cli) struct Args {
 
 pub(super) async fn run(context: &Context, mut args: Args) -> anyhow::Result<()> {
     let config = config(context)?;
-    let bench = Workbench::open(&config, true)?;
+    let bench = Workbench::open(&config)?;
     let own = || args.folder.join(CASES);
     let folder = args.cases.clone().unwrap_or_else(own);
     if !args.watch {
