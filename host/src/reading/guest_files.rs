@@ -57,12 +57,8 @@ impl Files for CallFiles {
         referrer: String,
     ) -> BoxFuture<'_, Result<Result<LoadedModule, LoadFailure>, ReadTrouble>> {
         Box::pin(async move {
-            if runtime::JSX_SPECIFIERS.contains(&&*specifier) {
-                return Ok(Ok(jsx_runtime()));
-            }
-            // A transpiler that ran modules could wait for its own output.
-            if !matches!(self.work, Work::Render | Work::Define) {
-                return Ok(Err(not_for_transpilers()));
+            if let Some(known) = known_without_looking(&specifier, self.work) {
+                return Ok(known);
             }
             match self.locate(&specifier, &referrer).await? {
                 Ok((realm, path)) => self.load_local(&realm, path).await,
@@ -72,8 +68,20 @@ impl Files for CallFiles {
     }
 }
 
-/// What a transpiler is told that wants to load a module.
-pub(crate) fn not_for_transpilers() -> LoadFailure {
+/// What a load comes to, whatever the realm has: the host's own module, or a word for a transpiler.
+pub(crate) fn known_without_looking(
+    specifier: &str,
+    work: Work,
+) -> Option<Result<LoadedModule, LoadFailure>> {
+    if runtime::JSX_SPECIFIERS.contains(&specifier) {
+        return Some(Ok(jsx_runtime()));
+    }
+    // A transpiler that ran modules could wait for its own output.
+    let may = matches!(work, Work::Render | Work::Define);
+    (!may).then(|| Err(not_for_transpilers()))
+}
+
+fn not_for_transpilers() -> LoadFailure {
     let why = "a transpiler cannot load modules; it can read files";
     LoadFailure::Invalid(vec![Diagnostic::error(why, "not-for-transpilers")])
 }
@@ -98,7 +106,7 @@ pub(crate) fn module_type(media_type: &str, path: &LocalPath) -> Result<&'static
 }
 
 /// What the host itself gives for [`runtime::JSX_SPECIFIERS`]; its version is part of every derivation's key.
-pub(crate) fn jsx_runtime() -> LoadedModule {
+fn jsx_runtime() -> LoadedModule {
     LoadedModule {
         url: format!("https://runtime.realm.invalid{}", runtime::JSX_RUNTIME_PATH),
         media_type: "text/javascript",

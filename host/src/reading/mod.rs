@@ -48,7 +48,7 @@ use self::resolve::{ResolveKey, Resolved};
 use self::stored::StoredSet;
 
 pub(crate) use self::calling::broken;
-pub(crate) use self::guest_files::{jsx_runtime, module_type, not_for_transpilers};
+pub(crate) use self::guest_files::{known_without_looking, module_type};
 pub(crate) use self::trail::Trail;
 
 pub use self::access::{Access, NOBODY};

@@ -7,9 +7,8 @@ use super::{Folder, Workbench};
 use crate::plugins::{
     Contents, Files, LoadFailure, LoadedModule, Plugin, ReadFailure, ReadTrouble, Work,
 };
-use crate::reading::{jsx_runtime, module_type, not_for_transpilers};
+use crate::reading::{known_without_looking, module_type};
 use crate::realm::{LocalPath, RealmUrl, guest_url, media_type};
-use crate::runtime;
 
 /// A realm needs a URL, if only to be climbed out of.
 static REALM: LazyLock<RealmUrl> =
@@ -98,11 +97,8 @@ impl Files for FolderFiles {
         referrer: String,
     ) -> BoxFuture<'_, Result<Result<LoadedModule, LoadFailure>, ReadTrouble>> {
         Box::pin(async move {
-            if runtime::JSX_SPECIFIERS.contains(&&*specifier) {
-                return Ok(Ok(jsx_runtime()));
-            }
-            if !matches!(self.work, Work::Render | Work::Define) {
-                return Ok(Err(not_for_transpilers()));
+            if let Some(known) = known_without_looking(&specifier, self.work) {
+                return Ok(known);
             }
             match self.locate(&specifier, &referrer) {
                 Ok(path) => self.module(&path).await,

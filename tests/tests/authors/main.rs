@@ -75,13 +75,31 @@ impl Desk {
 
     /// Cargo fetches nothing, and compiles the SDK and what it needs once for all tests.
     fn options(&self, folder: &str) -> HostOptions {
-        let cargo = target().join("authors/target");
-        HostOptions::new(Storage::Sqlite)
+        let options = HostOptions::new(Storage::Sqlite)
             .in_folder(&self.data())
-            .at(&self.folder(folder))
-            .env("CARGO_NET_OFFLINE", "true")
-            .env("CARGO_TARGET_DIR", cargo.to_str().expect("a plain path"))
+            .at(&self.folder(folder));
+        let all = cargos().into_iter();
+        all.fold(options, |options, (name, value)| options.env(name, &value))
     }
+}
+
+/// What cargo is told by its environment.
+fn cargos() -> [(&'static str, String); 2] {
+    let folder = target().join("authors/target").display().to_string();
+    [
+        ("CARGO_NET_OFFLINE", "true".to_owned()),
+        ("CARGO_TARGET_DIR", folder),
+    ]
+}
+
+/// Runs cargo in a folder; it has to do what it is asked.
+async fn cargo(folder: &Path, arguments: &[&str]) {
+    let mut cargo = std::process::Command::new("cargo");
+    cargo.args(arguments).envs(cargos()).current_dir(folder);
+    let done = tokio::task::spawn_blocking(move || cargo.output()).await;
+    let done = done.expect("no panic").expect("cargo runs");
+    let (out, said) = told(&done);
+    assert!(done.status.success(), "cargo {arguments:?}: {out}\n{said}");
 }
 
 impl Drop for Desk {

@@ -1,6 +1,7 @@
 use serde_json::Value;
 
-use crate::{Desk, has, write};
+use crate::scripts::NOTE;
+use crate::{Desk, cargo, has, write};
 
 #[tokio::test]
 async fn a_rust_plugin_is_begun_built_run_tested_and_installed_offline() {
@@ -59,6 +60,9 @@ async fn a_rust_plugin_is_begun_built_run_tested_and_installed_offline() {
     let (lower, _) = desk.done(at, &options).await;
     has(&lower, &["\"text\""]);
     assert!(out.contains("\"Text\""), "{out}");
+
+    // The template's own test needs neither a host nor WebAssembly.
+    cargo(&desk.folder(at), &["test", "--quiet", "--lib"]).await;
 
     // A mistake in the input has its line.
     let (nothing, said) = desk
@@ -134,8 +138,13 @@ async fn a_rust_prerenderer_is_begun_built_and_run_offline() {
     let (checked, _) = desk.done(at, &["check"]).await;
     has(&checked, &["my-note@0.1.0", "documents .note"]);
     let (html, said) = desk.done(at, &["run", "cases/links/input.note"]).await;
-    has(&html, &["<"]);
-    has(&said, &["plugin-render-deadline"]);
+    assert_eq!(html, NOTE);
+    let missing = [
+        "warning[link]: there is no note `dogs`",
+        "cases/links/input.note:4:20",
+        "plugin-render-deadline",
+    ];
+    has(&said, &missing);
     let wrong = ["run", "cases/links/input.note", "--format", "none-such"];
     let (_, said) = desk.failed(at, &wrong, 1).await;
     has(&said, &["it gives no `none-such`; it gives ", "isolated"]);

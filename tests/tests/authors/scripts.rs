@@ -65,23 +65,22 @@ async fn a_prerenderer(language: &str) {
     desk.done(at, &["build"]).await;
     let (checked, _) = desk.done(at, &["check"]).await;
     has(&checked, &["my-note@0.1.0", "documents .note"]);
-    let (html, said) = desk.done(at, &["run", "cases/links/input.note"]).await;
-    assert_eq!(html, NOTE);
-    // It reads what the note links to, and what is not there.
-    let missing = [
-        "warning[link]: there is no note `dogs`",
-        "cases/links/input.note:4:",
-        "plugin-render-deadline",
-    ];
-    has(&said, &missing);
-    let (_, said) = desk
-        .failed(at, &["run", "cases/untitled/input.note"], 1)
-        .await;
-    has(&said, &["error[title]: a note begins with its title"]);
     desk.done(at, &["test", "--bless"]).await;
     desk.done(at, &["test"]).await;
-    let about = read(&desk.folder("my-note/cases/links/expected/rendition.json"));
+    let came = |file: &str| read(&desk.folder("my-note/cases").join(file));
+    assert_eq!(came("links/expected/isolated.html"), NOTE);
+    let about = came("links/expected/rendition.json");
     has(&about, &["\"title\": \"Animals <small & large>\""]);
+    // It reads what the note links to, and what is not there.
+    let said = came("links/expected/diagnostics.txt");
+    let missing = [
+        "warning[link]: there is no note `dogs`",
+        "input.note:4:20",
+        "^^^^^^^^",
+    ];
+    has(&said, &missing);
+    let said = came("untitled/expected/diagnostics.txt");
+    has(&said, &["error[title]: a note begins with its title"]);
 }
 
 /// What each template makes of its first case.
