@@ -200,7 +200,7 @@ mod tests {
         std::fs::remove_file(at("src/a")).unwrap();
         assert_eq!(Look::at(&places).news(&changed), Some(&*at("src/a")));
         std::fs::write(at("src/b"), "").unwrap();
-        assert_eq!(Look::at(&places).news(&changed), Some(&*at("src/a")));
+        assert_eq!(Look::at(&places).news(&changed), Some(&*at("src/b")));
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 use serde_json::Value;
 
-use crate::scripts::NOTE;
-use crate::{Desk, cargo, has, write};
+use crate::scripts::{MISTAKE, NOTE, SETTINGS};
+use crate::{Desk, cargo, has, read, write};
 
 #[tokio::test]
 async fn a_rust_plugin_is_begun_built_run_tested_and_installed_offline() {
@@ -89,7 +89,10 @@ async fn a_rust_plugin_is_begun_built_run_tested_and_installed_offline() {
     let (passed, _) = desk.done(at, &["test"]).await;
     has(&passed, &["passed   mistake", "passed   settings"]);
     let expected = desk.folder("my-ini/cases/settings/expected/output.js");
-    let good = std::fs::read_to_string(&expected).expect("blessed");
+    let good = read(&expected);
+    assert_eq!(good, SETTINGS);
+    let mistake = desk.folder("my-ini/cases/mistake/expected/diagnostics.txt");
+    assert_eq!(read(&mistake), MISTAKE);
     write(&expected, &good.replace("Cats", "Dogs"));
     let (diff, said) = desk.failed(at, &["test", "--only", "settings"], 1).await;
     has(
@@ -104,7 +107,7 @@ async fn a_rust_plugin_is_begun_built_run_tested_and_installed_offline() {
     write(&surplus, "{}");
     desk.done(at, &["test", "--bless"]).await;
     assert!(!surplus.exists(), "what does not come is not expected");
-    assert_eq!(std::fs::read_to_string(&expected).expect("blessed"), good);
+    assert_eq!(read(&expected), good);
 
     let (measured, _) = desk.done(at, &["bench", "--calls", "5", "--json"]).await;
     let lines: Vec<Value> = measured
