@@ -138,6 +138,7 @@ async fn a_rust_prerenderer_is_begun_built_and_run_offline() {
     desk.done(".", &new).await;
     let at = "my-note";
     desk.done(at, &["build", "--", "--offline"]).await;
+    cargo(&desk.folder(at), &["test", "--quiet", "--lib"]).await;
     let (checked, _) = desk.done(at, &["check"]).await;
     has(&checked, &["my-note@0.1.0", "documents .note"]);
     let (html, said) = desk.done(at, &["run", "cases/links/input.note"]).await;
