@@ -4,7 +4,6 @@
 //! So the worlds are generated in parts, an exported interface each (`wit/parts.wit`), and an export macro of ours calls
 //! those that it needs: a plugin that only transpiles neither exports nor imports anything of a prerenderer's.
 #![allow(
-    missing_docs,
     unsafe_code,
     unreachable_pub,
     reason = "generated: the documentation is the WIT's, and the canonical ABI is unsafe by nature"

@@ -268,15 +268,32 @@ pub async fn open_catalog(
 /// # Errors
 /// When the machine cannot run them, or the folder for compiled code cannot be used.
 pub fn engine(config: &Config) -> anyhow::Result<Arc<PluginEngine>> {
+    engine_that(config, false)
+}
+
+/// The same, which counts what guests do ([`crate::plugins::Spent::fuel`]) in code that is slower.
+///
+/// # Errors
+/// As of [`engine`].
+pub fn metered_engine(config: &Config) -> anyhow::Result<Arc<PluginEngine>> {
+    engine_that(config, true)
+}
+
+fn engine_that(config: &Config, meter: bool) -> anyhow::Result<Arc<PluginEngine>> {
     let options = EngineOptions {
         limits: config.limits.clone(),
         compiled: config.data_dir.join("compiled"),
-        meter: false,
-        compiler: Compiler::Child {
-            // This very program, though another may have taken its name meanwhile.
-            executable: PathBuf::from("/proc/self/exe"),
-            memory: config.plugin_compile.memory,
-            time: config.plugin_compile.time,
+        meter,
+        compiler: if meter {
+            // What the child compiles does not count.
+            Compiler::Here
+        } else {
+            Compiler::Child {
+                // This very program, though another may have taken its name meanwhile.
+                executable: PathBuf::from("/proc/self/exe"),
+                memory: config.plugin_compile.memory,
+                time: config.plugin_compile.time,
+            }
         },
     };
     PluginEngine::new(&options).map_err(anyhow::Error::from)

@@ -17,7 +17,8 @@ pub use self::answer::Answer;
 pub use self::edition::{Edition, component_digest};
 pub use self::host::Host;
 pub use self::options::{
-    HostOptions, ORIGIN, Storage, built_guest, guests, share_compiled_code, shipped, third_party,
+    HostOptions, ORIGIN, Storage, built_guest, guests, share_compiled_code, shipped, target,
+    third_party,
 };
 pub use self::pooler::Pooler;
 pub use self::postgres::{Postgres, server};

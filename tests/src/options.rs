@@ -30,6 +30,7 @@ pub struct HostOptions {
     arguments: Vec<String>,
     folders: Vec<PathBuf>,
     data: Option<PathBuf>,
+    place: Option<PathBuf>,
     mutant: Option<String>,
     binary: Option<PathBuf>,
     core: Option<usize>,
@@ -45,6 +46,7 @@ impl HostOptions {
             arguments: Vec::new(),
             folders: Vec::new(),
             data: None,
+            place: None,
             mutant: None,
             binary: None,
             core: None,
@@ -108,6 +110,13 @@ impl HostOptions {
         self
     }
 
+    /// In this folder, in place of the data folder.
+    #[must_use]
+    pub fn at(mut self, place: &Path) -> Self {
+        self.place = Some(place.to_owned());
+        self
+    }
+
     /// The command without a subcommand.
     pub(crate) fn command(&self, data: &Path) -> Command {
         let binary = self.binary.clone().unwrap_or_else(binary);
@@ -130,7 +139,7 @@ impl HostOptions {
             .envs(environment.map(|(name, value)| (name, value)))
             .arg("--data-dir")
             .arg(data)
-            .current_dir(data)
+            .current_dir(self.place.as_deref().unwrap_or(data))
             .stdin(Stdio::null());
         if let Some(name) = &self.mutant {
             let all = std::env::var("REALM_MUTANT").map(|of_all| format!("{of_all},{name}"));
@@ -149,6 +158,19 @@ impl HostOptions {
     pub async fn run(&self, arguments: &[&str]) -> std::process::Output {
         let data = self.data.as_ref().expect("a data folder");
         run(self.command(data), arguments).await
+    }
+
+    /// Starts a command of the command line that goes on until somebody ends it; both its outputs are to be read.
+    ///
+    /// # Panics
+    /// When no data folder was given, or it cannot be run.
+    #[must_use]
+    pub fn begin(&self, arguments: &[&str]) -> Child {
+        let data = self.data.as_ref().expect("a data folder");
+        let mut command = self.command(data);
+        command.args(arguments);
+        let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        piped.spawn().expect("the command runs")
     }
 
     /// Starts the host, with a realm at `/r/`.
@@ -294,7 +316,11 @@ pub(crate) async fn run(mut command: Command, arguments: &[&str]) -> std::proces
 const GUARD_AWAY: &str = "a guard is taken away: ";
 
 /// The target folder: the tests' own binary is below it.
-fn target() -> PathBuf {
+///
+/// # Panics
+/// When `make plugins` has not been run.
+#[must_use]
+pub fn target() -> PathBuf {
     let own = std::env::current_exe().expect("a running test");
     own.ancestors()
         .find(|folder| folder.join("plugins").is_dir())

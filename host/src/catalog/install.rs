@@ -5,7 +5,7 @@ use tracing::info;
 
 use super::{Catalog, CatalogError, Compiled, Entry, vetting};
 use crate::database::{PluginChange, PluginRow};
-use crate::plugins::Plugin;
+use crate::plugins::{Plugin, PluginEngine, Spent, Work};
 
 /// A component that is to be installed.
 #[derive(Clone, Debug)]
@@ -28,6 +28,61 @@ pub fn component_digest(bytes: &[u8]) -> String {
     format!("sha256:{:x}", Sha256::digest(bytes))
 }
 
+/// A component that would be installed.
+#[derive(Debug)]
+pub struct Vetted {
+    /// What it is.
+    pub plugin: Arc<Plugin>,
+    /// What the calls by which it was tried have spent at most, for each work.
+    pub spent: Vec<(Work, Spent)>,
+}
+
+/// Looks at a component as an operator's host does before it is installed; nothing is changed. `most`: bytes of a component.
+///
+/// # Errors
+/// When it is not what was asked for, is no plugin, or would not do.
+pub async fn vet(
+    engine: &Arc<PluginEngine>,
+    most: usize,
+    package: &Package,
+) -> Result<Vetted, CatalogError> {
+    is_asked_for(most, package)?;
+    works(engine, package).await
+}
+
+/// Whether it is small enough, and has the digest that is wanted: its digest.
+fn is_asked_for(most: usize, package: &Package) -> Result<String, CatalogError> {
+    let name = || package.source.clone();
+    let size = package.component.len();
+    if size > most {
+        return Err(CatalogError::Size {
+            name: name(),
+            size,
+            most,
+        });
+    }
+    let found = component_digest(&package.component);
+    if let Some(wanted) = &package.pin
+        && *wanted != found
+        && !mutant!("pin-not-compared")
+    {
+        return Err(CatalogError::Digest {
+            name: name(),
+            found,
+            wanted: wanted.clone(),
+        });
+    }
+    Ok(found)
+}
+
+/// Compiles it, asks it what it is, and tries it.
+async fn works(engine: &Arc<PluginEngine>, package: &Package) -> Result<Vetted, CatalogError> {
+    let component = package.component.clone();
+    let plugin = Plugin::install(engine, &package.source, component).await?;
+    let spent = vetting::vet(engine, &plugin, &package.source).await?;
+    Ok(Vetted { plugin, spent })
+}
+
 impl Catalog {
     /// Vets a component, installs it for every replica, and puts it in force here: a plugin of the same name finishes what
     /// it has begun.
@@ -35,38 +90,18 @@ impl Catalog {
     /// # Errors
     /// When it is not what was asked for, is no plugin, or would not do; nothing is changed then.
     pub async fn install(&self, package: Package) -> Result<Entry, CatalogError> {
+        let digest = is_asked_for(self.parts.limits.component_bytes, &package)?;
+        let trust = &self.parts.trust;
+        let signature = package.signature.as_deref();
+        let signed = trust.judge(&package.source, &package.component, signature)?;
+        let plugin = works(&self.parts.engine, &package).await?.plugin;
         let Package {
             source,
             component,
-            pin,
             pinned,
             signature,
+            ..
         } = package;
-        let most = self.parts.limits.component_bytes;
-        if component.len() > most {
-            return Err(CatalogError::Size {
-                name: source,
-                size: component.len(),
-                most,
-            });
-        }
-        let digest = component_digest(&component);
-        if let Some(wanted) = pin
-            && wanted != digest
-            && !mutant!("pin-not-compared")
-        {
-            return Err(CatalogError::Digest {
-                name: source,
-                found: digest,
-                wanted,
-            });
-        }
-        let signed = self
-            .parts
-            .trust
-            .judge(&source, &component, signature.as_deref())?;
-        let plugin = Plugin::install(&self.parts.engine, &source, component.clone()).await?;
-        vetting::vet(&self.parts.engine, &plugin, &source).await?;
         let row = PluginRow {
             digest: digest.clone(),
             name: plugin.name.clone(),

@@ -26,7 +26,7 @@ use crate::realm::Generation;
 
 pub use self::circles::circle;
 pub use self::error::CatalogError;
-pub use self::install::{Package, component_digest};
+pub use self::install::{Package, Vetted, component_digest, vet};
 pub use self::rows::{Entry, State};
 pub use self::trust::{Signed, Trust, TrustError};
 

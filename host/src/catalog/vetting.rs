@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::CatalogError;
 use crate::plugins::{
-    Call, CallError, CallToken, Contents, Kind, NoFiles, Outcome, Plugin, PluginEngine, Work,
+    Call, CallError, CallToken, Contents, Kind, NoFiles, Outcome, Plugin, PluginEngine, Spent, Work,
 };
 
 /// What a plugin is tried on, whatever it takes: nothing, and something that most languages take for words.
@@ -42,7 +42,8 @@ fn inputs(work: Work, takes: &str) -> Vec<&'static str> {
 }
 
 /// Runs a plugin twice on small inputs of everything that it takes, and compares what it gives; failures too, for those are
-/// kept like any output. What it breaks on is a remark: an input may not be what it takes, but then it should say so.
+/// kept like any output. What it breaks on is a remark: an input may not be what it takes, but then it should say so. What
+/// a call has spent at most, for each work.
 ///
 /// # Errors
 /// When two runs give something else.
@@ -50,8 +51,9 @@ pub(super) async fn vet(
     engine: &Arc<PluginEngine>,
     plugin: &Arc<Plugin>,
     source: &str,
-) -> Result<(), CatalogError> {
+) -> Result<Vec<(Work, Spent)>, CatalogError> {
     let mut remarks = Vec::new();
+    let mut most: Vec<(Work, Spent)> = Vec::new();
     let rules = plugin.rules.iter();
     let transpiled = rules.map(|rule| (Work::Transpile, rule.takes.as_str()));
     let documents = plugin.renders.iter();
@@ -60,9 +62,13 @@ pub(super) async fn vet(
     let defined = (!plugin.renders.is_empty()).then_some((Work::Define, ".js"));
     for (work, takes) in transpiled.chain(rendered).chain(defined) {
         for input in inputs(work, takes) {
-            let run = || engine.call(try_out(plugin, work, takes, input));
+            let run = || engine.measure(try_out(plugin, work, takes, input));
             let what = format!("a `{takes}` file of {} bytes", input.len());
-            let first = run().await;
+            let (first, spent) = run().await;
+            match most.iter_mut().find(|(of, _)| *of == work) {
+                Some((_, most)) => *most = most.or_more(&spent),
+                None => most.push((work, spent)),
+            }
             if let Err(error) = &first {
                 let (doing, kind) = (work.as_str(), error.kind.as_str());
                 let problem = &error.message;
@@ -72,7 +78,7 @@ pub(super) async fn vet(
                 // The next one would take as long.
                 break;
             };
-            let second = said(&run().await);
+            let second = said(&run().await.0);
             if second.is_some_and(|second| second != first)
                 && !mutant!("nondeterminism-not-noticed")
             {
@@ -85,7 +91,7 @@ pub(super) async fn vet(
     }
     // Whoever vets it first is who installs it.
     let _ = plugin.remarks.set(remarks);
-    Ok(())
+    Ok(most)
 }
 
 /// What a run comes to, where it must be the same every time: how soon a limit is met depends on the machine.

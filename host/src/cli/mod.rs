@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand. Each talks to a running host over HTTP, or works on the database itself.
 
 mod archive;
+mod author;
 mod bounds;
 mod config;
 mod create;
@@ -80,7 +81,7 @@ enum Command {
     Invalidate(invalidate::Args),
     /// List the realms
     List,
-    /// Install, arrange and inspect plugins
+    /// Write, install, arrange and inspect plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
     /// Make tokens, by which hosts know who asks
@@ -129,7 +130,12 @@ pub fn main() -> ExitCode {
         settings: cli.settings,
     };
     let serving = matches!(cli.command, Command::Serve(_));
-    let telemetry = match context.settings.logging(serving) {
+    let filter = match &cli.command {
+        Command::Serve(_) => "info,sqlx=warn",
+        Command::Plugin(plugin::Command::Author(command)) => command.log_filter(),
+        _ => "warn",
+    };
+    let telemetry = match context.settings.logging(filter, serving) {
         Ok(telemetry) => telemetry,
         Err(error) => return failed(&error),
     };

@@ -1,14 +1,16 @@
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::Context;
 use super::bounds;
 use super::target::Target;
+use super::{Context, author};
 use crate::catalog::Package;
 use crate::fetch::{FetchOptions, Reference, fetch};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
+    #[command(flatten)]
+    Author(author::Command),
     /// Install a component on every replica; one of the same name finishes what it has begun
     Install(InstallArgs),
     /// List the plugins, in the order in which they are asked
@@ -66,12 +68,17 @@ pub(super) struct UseArgs {
 }
 
 pub(super) async fn run(context: &Context, command: Command) -> anyhow::Result<()> {
+    if let Command::Author(command) = command {
+        return author::run(context, command).await;
+    }
     let package = match &command {
         Command::Install(args) => Some(package(context, args).await?),
         _ => None,
     };
     let target = Target::for_operators(context).await?;
     match command {
+        // Done above, without a host.
+        Command::Author(_) => {}
         Command::Install(_) => {
             if let Some(package) = package {
                 done(context, &target.install_plugin(package).await?, "installed");

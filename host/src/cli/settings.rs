@@ -15,11 +15,15 @@ impl SettingsArgs {
         RawConfig::gather(&self.0, Path::new("."))
     }
 
-    /// Starts to log as the settings say, until what is returned goes. Only a host sends traces.
-    pub(super) fn logging(&self, serving: bool) -> anyhow::Result<telemetry::Running> {
+    /// Starts to log as the settings say, else by `filter`, until what is returned goes. Only a host sends traces.
+    pub(super) fn logging(
+        &self,
+        filter: &str,
+        serving: bool,
+    ) -> anyhow::Result<telemetry::Running> {
         let mut logging = self.raw()?.logging()?;
         if logging.filter.is_empty() {
-            logging.filter = if serving { "info,sqlx=warn" } else { "warn" }.to_owned();
+            filter.clone_into(&mut logging.filter);
         }
         if !serving {
             logging.collector = None;

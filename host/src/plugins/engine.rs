@@ -25,7 +25,7 @@ pub struct EngineOptions {
     pub limits: CallLimits,
     /// Where compiled code is kept; its key is beside it, in a file of this name and the ending `.key`.
     pub compiled: PathBuf,
-    /// Whether calls are metered: a count of what a guest did, which costs it a fifth of its speed and more.
+    /// Whether calls are metered: a count of what a guest did, whose code is not optimised then.
     pub meter: bool,
     /// What compiles components that do not come with the host.
     pub compiler: Compiler,
@@ -145,11 +145,17 @@ impl Drop for PluginEngine {
 /// What decides how code comes out, for whoever compiles.
 pub(super) fn code_config(meter: bool) -> Config {
     let mut config = Config::new();
+    // With a meter in it, the main loop of an interpreter takes the optimiser half a minute; the count is the same without.
+    let level = if meter {
+        OptLevel::None
+    } else {
+        OptLevel::Speed
+    };
     config
         .epoch_interruption(true)
         .consume_fuel(meter)
         .concurrency_support(false)
-        .cranelift_opt_level(OptLevel::Speed);
+        .cranelift_opt_level(level);
     // What no plugin of ours needs is a way in for others.
     config
         .wasm_exceptions(false)

@@ -22,7 +22,7 @@ const OPTIONS: usize = 16 << 10;
 const TOLD: usize = 10;
 
 /// A plugin's `options-schema`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct OptionsSchema {
     /// As the plugin gives it.
     pub schema: Value,

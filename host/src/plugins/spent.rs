@@ -27,6 +27,23 @@ pub struct Spent {
     pub refused: bool,
 }
 
+impl Spent {
+    /// Of each the more.
+    #[must_use]
+    pub fn or_more(&self, other: &Self) -> Self {
+        Self {
+            time: self.time.max(other.time),
+            memory_peak: self.memory_peak.max(other.memory_peak),
+            reads: self.reads.max(other.reads),
+            log_bytes: self.log_bytes.max(other.log_bytes),
+            input_bytes: self.input_bytes.max(other.input_bytes),
+            output_bytes: self.output_bytes.max(other.output_bytes),
+            fuel: self.fuel.max(other.fuel),
+            refused: self.refused || other.refused,
+        }
+    }
+}
+
 /// How long a future is at work, waits left out.
 pub(super) struct Timed<F> {
     future: Pin<Box<F>>,

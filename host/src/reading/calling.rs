@@ -5,14 +5,14 @@ use std::time::Instant;
 use tracing::{Instrument, warn};
 
 use super::derive::{Input, Run};
-use super::guest_files::{CallFiles, guest_url};
+use super::guest_files::CallFiles;
 use super::stored::StoredSet;
 use super::{Interruption, Origin, ReadError};
 use crate::plugins::{
     Call, CallError, CallState, CircuitOpen, Contents, Diagnostic, Ended, InFlight, Kind, Landed,
     Outcome, Stage, Work,
 };
-use crate::realm::{BlobHash, media_type};
+use crate::realm::{BlobHash, guest_url, media_type};
 use crate::telemetry::TRACE;
 
 impl<'a> Run<'a> {
@@ -229,7 +229,7 @@ fn interrupted(ended: Ended) -> Interruption {
 }
 
 /// A guest's own failure as something that is wrong with a document.
-pub(super) fn broken(error: &CallError) -> Diagnostic {
+pub(crate) fn broken(error: &CallError) -> Diagnostic {
     Diagnostic {
         path: Some(error.path.clone()),
         help: error.hint.clone(),

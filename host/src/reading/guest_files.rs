@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
-use url::Url;
 
 use super::calling::broken;
 use super::{Asked, Made, ReadError, Reader};
@@ -14,18 +13,9 @@ use crate::plugins::{
     Contents, Diagnostic, Elsewhere, Files, InFlight, LoadFailure, LoadedModule, Plugins,
     ReadEntry, ReadFailure, ReadKind, ReadTrouble, Work,
 };
-use crate::realm::{LocalPath, RealmSettings, media_type};
+use crate::realm::{LocalPath, Meant, RealmSettings, guest_url, media_type};
 use crate::registry::Mounted;
 use crate::runtime;
-
-/// What guests see in place of the asking realm's URL. A derivation is shared by every realm with the same bytes, so its
-/// guest must not be able to tell which of them asked.
-pub(super) const STAND_IN: &str = "https://realm.invalid/";
-
-/// The URL of a file of the asking realm, as guests see it.
-pub(crate) fn guest_url(path: &LocalPath) -> String {
-    format!("{STAND_IN}{}", path.encode())
-}
 
 /// What one call may read, recorded in its read set.
 pub(crate) struct CallFiles {
@@ -67,20 +57,51 @@ impl Files for CallFiles {
         referrer: String,
     ) -> BoxFuture<'_, Result<Result<LoadedModule, LoadFailure>, ReadTrouble>> {
         Box::pin(async move {
-            if runtime::JSX_SPECIFIERS.contains(&&*specifier) {
-                return Ok(Ok(jsx_runtime()));
-            }
-            // A transpiler that ran modules could wait for its own output.
-            if !matches!(self.work, Work::Render | Work::Define) {
-                let why = "a transpiler cannot load modules; it can read files";
-                let diagnostic = Diagnostic::error(why, "not-for-transpilers");
-                return Ok(Err(LoadFailure::Invalid(vec![diagnostic])));
+            if let Some(known) = known_without_looking(&specifier, self.work) {
+                return Ok(known);
             }
             match self.locate(&specifier, &referrer).await? {
                 Ok((realm, path)) => self.load_local(&realm, path).await,
                 Err(failure) => Ok(Err(LoadFailure::Unreadable(failure))),
             }
         })
+    }
+}
+
+/// What a load comes to, whatever the realm has: the host's own module, or a word for a transpiler.
+pub(crate) fn known_without_looking(
+    specifier: &str,
+    work: Work,
+) -> Option<Result<LoadedModule, LoadFailure>> {
+    if runtime::JSX_SPECIFIERS.contains(&specifier) {
+        return Some(Ok(jsx_runtime()));
+    }
+    // A transpiler that ran modules could wait for its own output.
+    let may = matches!(work, Work::Render | Work::Define);
+    (!may).then(|| Err(not_for_transpilers()))
+}
+
+fn not_for_transpilers() -> LoadFailure {
+    let why = "a transpiler cannot load modules; it can read files";
+    LoadFailure::Invalid(vec![Diagnostic::error(why, "not-for-transpilers")])
+}
+
+/// The media type of a module that is served as `media_type`.
+///
+/// # Errors
+/// When what is served is no module.
+pub(crate) fn module_type(media_type: &str, path: &LocalPath) -> Result<&'static str, LoadFailure> {
+    match media_type {
+        "text/javascript" => Ok("text/javascript"),
+        "application/json" => Ok("application/json"),
+        other => {
+            let why = format!("{path} is served as {other}, which is no module");
+            let diagnostic = Diagnostic {
+                path: Some(path.to_string()),
+                ..Diagnostic::error(&why, "not-a-module")
+            };
+            Err(LoadFailure::Invalid(vec![diagnostic]))
+        }
     }
 }
 
@@ -105,7 +126,10 @@ impl CallFiles {
             self.call.missed(Elsewhere { url, place });
             Ok(Err(failure))
         };
-        let Some((url, everywhere)) = self.join(specifier, referrer) else {
+        let meant = self
+            .settings
+            .meant_by(specifier, referrer, self.realm.url.as_str());
+        let Some(Meant { url, everywhere }) = meant else {
             return missed(specifier.to_owned(), None, ReadFailure::Outside);
         };
         if !everywhere {
@@ -135,46 +159,6 @@ impl CallFiles {
             return missed(url, place, ReadFailure::Forbidden);
         }
         Ok(Ok((realm, path)))
-    }
-
-    /// The absolute URL that a specifier means, and whether it means the same file of whatever realm asks.
-    fn join(&self, specifier: &str, referrer: &str) -> Option<(String, bool)> {
-        let real = |url: &str| {
-            let rest = url.strip_prefix(STAND_IN);
-            rest.map_or_else(
-                || url.to_owned(),
-                |rest| format!("{}{rest}", self.realm.url),
-            )
-        };
-        let relative = ["./", "../", "/"]
-            .iter()
-            .any(|start| specifier.starts_with(start));
-        if relative {
-            let url = String::from(Url::parse(&real(referrer)).ok()?.join(specifier).ok()?);
-            // Seen from the stand-in it leads to the same place, unless it climbs out of the realm.
-            let seen = Url::parse(referrer).ok()?.join(specifier).ok()?;
-            let everywhere = referrer.starts_with(STAND_IN) && real(seen.as_str()) == url;
-            return Some((url, everywhere));
-        }
-        if Url::parse(specifier).is_ok() {
-            return Some((real(specifier), specifier.starts_with(STAND_IN)));
-        }
-        let mapped = self.settings.imports.iter().filter_map(|(from, to)| {
-            let rest = if from == specifier {
-                ""
-            } else {
-                specifier
-                    .strip_prefix(from.as_str())
-                    .filter(|_| from.ends_with('/'))?
-            };
-            Some((from.len(), format!("{to}{rest}")))
-        });
-        let (_, target) = mapped.max_by_key(|(length, _)| *length)?;
-        let url = Url::parse(self.realm.url.as_str())
-            .ok()?
-            .join(&target)
-            .ok()?;
-        Some((String::from(url), false))
     }
 
     async fn read_local(
@@ -296,17 +280,9 @@ impl CallFiles {
                     (media_type(file.path.as_str()), bytes, None)
                 }
             };
-            let media_type = match media_type {
-                "text/javascript" => "text/javascript",
-                "application/json" => "application/json",
-                other => {
-                    let why = format!("{} is served as {other}, which is no module", file.path);
-                    let diagnostic = Diagnostic {
-                        path: Some(file.path.to_string()),
-                        ..Diagnostic::error(&why, "not-a-module")
-                    };
-                    return Ok(Err(LoadFailure::Invalid(vec![diagnostic])));
-                }
+            let media_type = match module_type(media_type, &file.path) {
+                Ok(media_type) => media_type,
+                Err(failure) => return Ok(Err(failure)),
             };
             return Ok(Ok(LoadedModule {
                 url,

@@ -47,6 +47,10 @@ use self::pages::{Bulletins, HeldPage, LookedPage, PageKey};
 use self::resolve::{ResolveKey, Resolved};
 use self::stored::StoredSet;
 
+pub(crate) use self::calling::broken;
+pub(crate) use self::guest_files::{known_without_looking, module_type};
+pub(crate) use self::trail::Trail;
+
 pub use self::access::{Access, NOBODY};
 pub use self::beside::{Piece, Reply};
 pub use self::derive::{Artifact, Failure, Made};

@@ -7,13 +7,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::derive::{Derived, Input, Run, Wanted, failure, misconfigured};
-use super::guest_files::STAND_IN;
 use super::resolve::Resolved;
 use super::{Asked, Failure, Interruption, Origin, ReadError, Reader};
 use crate::cache::Flight;
 use crate::database::FileRow;
 use crate::plugins::{Definition, Outcome, Plugins, Rendering, Rendition, Work};
-use crate::realm::{Generation, LocalPath, RealmId, SETTINGS_FILE};
+use crate::realm::{Generation, LocalPath, RealmId, SETTINGS_FILE, STAND_IN};
 use crate::registry::Mounted;
 
 /// What a document is at some moment, and what that was made from.

@@ -199,10 +199,8 @@ impl Reader {
                 .map(|path| realm.floors.mark(path.as_str()))
                 .collect();
             let settings_mark = realm.floors.mark(SETTINGS_FILE);
-            let candidates: Vec<Vec<String>> = paths
-                .iter()
-                .map(|path| candidates(path, &settings))
-                .collect();
+            let candidates: Vec<Vec<String>> =
+                paths.iter().map(|path| settings.names_of(path)).collect();
             let names: Vec<&str> = candidates.iter().flatten().map(String::as_str).collect();
             let look = self.0.database.look(realm.id, &names);
             let Some(looked) = bounded(self.0.limits.database_timeout, "look", look).await? else {
@@ -280,29 +278,5 @@ impl Reader {
             .settings
             .insert(realm, hash, Settings(Arc::clone(&settings)));
         Ok(Some(settings))
-    }
-}
-
-/// The names that a path may mean, in order.
-fn candidates(path: &LocalPath, settings: &RealmSettings) -> Vec<String> {
-    let exact = path.as_str().to_owned();
-    let more = settings
-        .extensions
-        .iter()
-        .map(|extension| format!("{path}{extension}"));
-    std::iter::once(exact)
-        .chain(more.filter(|name| name.len() <= LocalPath::MAX_BYTES))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::candidates;
-    use crate::realm::{LocalPath, RealmSettings};
-
-    #[test]
-    fn the_exact_name_comes_first_and_extensions_in_order() {
-        let names = candidates(&LocalPath::new("a/b").unwrap(), &RealmSettings::default());
-        assert_eq!(names, ["a/b", "a/b.gts", "a/b.ts", "a/b.gjs", "a/b.js"]);
     }
 }

@@ -4,15 +4,14 @@
 use bytes::Bytes;
 
 use super::derive::Failure;
-use super::guest_files::{STAND_IN, guest_url};
 use crate::plugins::{BadMap, Diagnostic, Output, Position, Severity, SourceMap, Stage};
-use crate::realm::LocalPath;
+use crate::realm::{LocalPath, STAND_IN, guest_url};
 
 /// Maps larger than this are led through one another where that delays nobody.
 const LARGE: usize = 128 << 10;
 
 /// How what there is so far leads back to the file.
-pub(super) struct Trail {
+pub(crate) struct Trail {
     path: String,
     url: String,
     most: usize,
@@ -38,7 +37,7 @@ enum Back {
 }
 
 impl Trail {
-    pub(super) fn new(path: &LocalPath, most: usize) -> Self {
+    pub(crate) fn new(path: &LocalPath, most: usize) -> Self {
         Self {
             path: path.to_string(),
             url: guest_url(path),
@@ -52,7 +51,7 @@ impl Trail {
     }
 
     /// A stage has made something of what there was; `same`: of the very same bytes.
-    pub(super) async fn step(&mut self, stage: &Stage, output: &Output, same: bool) {
+    pub(crate) async fn step(&mut self, stage: &Stage, output: &Output, same: bool) {
         let said = self.led_back(stage, &output.diagnostics).await;
         self.said.extend(said);
         self.stages += 1;
@@ -123,7 +122,7 @@ impl Trail {
     }
 
     /// What a stage says of its input, said of the file.
-    pub(super) async fn led_back(
+    pub(crate) async fn led_back(
         &mut self,
         stage: &Stage,
         diagnostics: &[Diagnostic],
@@ -205,7 +204,7 @@ impl Trail {
     }
 
     /// The map of the whole, and what all stages said.
-    pub(super) fn end(mut self) -> (Option<Bytes>, Vec<Diagnostic>) {
+    pub(crate) fn end(mut self) -> (Option<Bytes>, Vec<Diagnostic>) {
         let map = match &self.back {
             Back::File => None,
             Back::Given(json) => Some(json.clone()),

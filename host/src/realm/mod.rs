@@ -10,6 +10,7 @@ mod prefixes;
 pub mod query;
 mod rights;
 mod settings;
+mod specifier;
 mod url;
 
 pub use self::blob::BlobHash;
@@ -22,6 +23,7 @@ pub use self::rights::{Rights, UnknownRight};
 pub use self::settings::{
     DEFAULT_EXTENSIONS, PluginChoice, RealmSettings, SETTINGS_FILE, SettingsError,
 };
+pub use self::specifier::{Meant, STAND_IN, guest_url};
 pub use self::url::{RealmUrl, RealmUrlError};
 
 /// A realm's change counter: +1 per commit that changes anything, gap-free, in commit order.
