@@ -5,8 +5,8 @@ use bytes::Bytes;
 use super::files::FolderFiles;
 use super::{Folder, Workbench};
 use crate::plugins::{
-    Call, CallError, CallToken, Contents, Diagnostic, MAX_STAGES, Outcome, Output, Plugin,
-    PluginEngine, Plugins, Spent, Work,
+    Call, CallError, CallToken, Contents, Diagnostic, Outcome, Output, Plugin, PluginEngine,
+    Plugins, Spent, Work,
 };
 use crate::reading::{Trail, broken};
 use crate::realm::{LocalPath, PluginChoice, guest_url, media_type};
@@ -161,10 +161,11 @@ impl Workbench {
                 Err(error) => return (Made::Failed(vec![broken(&error)]), steps),
             }
             stages += 1;
+            let most = self.0.config.limits.stages;
             match stage.goes_on_as() {
-                Some(_) if stages == MAX_STAGES => {
+                Some(_) if stages == most => {
                     let message = format!(
-                        "the pipeline of `{}` has more than {MAX_STAGES} stages, or goes round for ever",
+                        "the pipeline of `{}` has more than {most} stages, or goes round for ever",
                         job.path
                     );
                     let problem = Diagnostic::error(&message, "pipeline");

@@ -110,8 +110,10 @@ fn files(language: Language, kind: Kind) -> Vec<(String, &'static str)> {
         .collect();
     // A file that begins with a dot would have its say about this repository.
     for (path, _) in &mut files {
-        if path == "gitignore" {
-            ".gitignore".clone_into(path);
+        match path.as_str() {
+            "gitignore" => ".gitignore".clone_into(path),
+            "cargo.toml" => ".cargo/config.toml".clone_into(path),
+            _ => {}
         }
     }
     match language {
