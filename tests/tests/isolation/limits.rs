@@ -9,8 +9,8 @@ use crate::{LONG, error, limit, pair, plugin, quiet, run};
 async fn a_plugin_is_bounded_on_every_replica_and_what_runs_keeps_what_it_has() {
     let (a, b) = pair().await;
     assert_eq!(run(&a, "/r/0.misbehave", "reads 30").await.status, 200);
-    // A call in flight, on the other replica.
-    a.put("/r/held.misbehave", "reads 31\n").await;
+    // A call in flight, on the other replica, of what that one has written: a payload would start it anew.
+    b.put("/r/held.misbehave", "reads 31\n").await;
     b.close_gate("before-call", "held.misbehave").await;
     let held = tokio::spawn(b.request("GET", "/r/held.misbehave").send());
     b.at_gate("before-call", 1).await;
