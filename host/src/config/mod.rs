@@ -4,6 +4,7 @@
 mod auth;
 mod limits;
 mod raw;
+mod setting;
 mod settings;
 mod sources;
 mod values;
@@ -20,7 +21,8 @@ use self::values::{codings, cors_origins, parse_origin, prefixes, roles};
 pub use self::auth::{AuthConfig, AuthMode, Secret};
 pub use self::limits::{BreakerLimits, CallLimits, CompileLimits, HttpLimits, SearchLimits};
 pub use self::raw::{ConfigError, RawConfig, RawValue, Source};
-pub use self::settings::{SETTINGS, Setting, reference};
+pub use self::setting::Setting;
+pub use self::settings::{SETTINGS, reference};
 pub use self::sources::{PluginKey, RegistryLogin, SIGNATURE_BYTES, SignatureRule, SourcesConfig};
 pub use self::values::{Coding, CorsOrigins, Roles};
 
