@@ -8,9 +8,11 @@ use tokio::task::JoinHandle;
 /// A lease that no test outlasts: what arrives has come by another way.
 pub(crate) const LONG: &str = "600s";
 
-/// How hosts of a test start.
+/// How hosts of a test start: they only serve, as a worker that is woken for a job reads the log, and would have heard by
+/// that what nobody has announced.
 pub(crate) fn options(database: &str, lease: &str) -> HostOptions {
     HostOptions::new(Storage::Postgres(database.to_owned()))
+        .with("role", "serve")
         .with("lease", lease)
         .with("plugin-deadline", "60s")
 }
