@@ -17,8 +17,8 @@ use super::limits::Limiter;
 use super::output::{Outcome, with_map};
 use super::spent::{Spent, Timed};
 use super::token::{CallToken, Ended};
-use super::wasi;
 use super::worlds::{Description, Exports, Given, Purpose, Question};
+use super::{thread, wasi};
 use crate::config::CallLimits;
 use crate::telemetry::TRACE;
 
@@ -269,7 +269,6 @@ impl Run {
             Question::Render { .. } | Question::Define { .. } => limits.render_deadline,
             Question::Describe | Question::Transpile { .. } => limits.deadline,
         };
-        // The task runs to its end whatever happens to whoever waits: a running guest's future is never dropped.
         let span = tracing::info_span!(
             target: TRACE, "run", otel.name = "run", realm.run.seconds = tracing::field::Empty,
             realm.memory.peak = tracing::field::Empty, realm.reads = tracing::field::Empty,
@@ -278,9 +277,8 @@ impl Run {
         let (answer, answered) = oneshot::channel();
         let run = async move {
             let (engine, capture) = own;
-            let _slot = slot;
             let mut store = store(&engine, &limits, capture, files, token, time);
-            let _ticking = engine.running();
+            let ticking = engine.running();
             let given = async {
                 let instance = exports.pre.instantiate_async(&mut store).await?;
                 let input = question.transpiled();
@@ -295,12 +293,19 @@ impl Run {
             };
             let (given, time) = Timed::new(given).await;
             let spent = spent(&engine, &limits, &store, time);
-            // Nobody waits until the instance is put back: that is done when the store goes, and the slot with it.
             let _ = answer.send((given, spent, store.data().limiter.memory_refused));
+            drop(ticking);
+            // Nobody waits until the instance is put back: that is done when the store goes, and the slot with it.
+            (store, slot)
         };
-        let task = engine.threads().spawn(run.instrument(span));
+        let run = run.instrument(span);
+        let running = thread::run(engine, run, reserved);
         let Ok((given, spent, memory_refused)) = answered.await else {
-            let problem = match task.await {
+            let ran = match running {
+                Some(running) => running.await,
+                None => Ok(()),
+            };
+            let problem = match ran {
                 Ok(()) => "a call ended without a word".to_owned(),
                 Err(error) => format!("the host panicked: {error}"),
             };

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Semaphore;
 use tracing::warn;
 use wasmtime::component::Linker;
@@ -88,7 +88,7 @@ impl PluginEngine {
             .thread_name("guest")
             .enable_all()
             .build()?;
-        let ticker = Ticker::start(engine.weak());
+        let ticker = Ticker::start(engine.weak(), threads.handle().clone());
         Ok(Arc::new(Self {
             engine,
             linker,
@@ -129,8 +129,17 @@ impl PluginEngine {
 
     /// Keeps the clock ticking while something runs.
     pub(super) fn running(&self) -> Running {
-        self.ticker.enter();
+        self.ticker.change(|state| state.running += 1);
         Running(Arc::clone(&self.ticker))
+    }
+
+    /// Drops what a call leaves, its instance and its slot, on a thread for guests: at the next tick, as waking one at each
+    /// call takes the caller longer than all else around it; at once where slots are few.
+    pub(super) fn leave(&self, left: impl Send + 'static) {
+        self.ticker.change(|state| state.left.push(Box::new(left)));
+        if self.slots.available_permits() < self.limits.concurrency {
+            self.ticker.put_back();
+        }
     }
 }
 
@@ -204,27 +213,54 @@ pub(super) fn config(limits: &CallLimits, meter: bool, pooled: Option<usize>) ->
     config
 }
 
-/// Advances the engine's epoch while calls run, and sleeps while none does.
+/// Advances the engine's epoch while calls run, has put back what they leave, and sleeps while there is none of both.
 #[derive(Debug)]
 struct Ticker {
-    running: Mutex<usize>,
+    state: Mutex<State>,
     woken: Condvar,
+    /// Where instances are put back.
+    guests: Handle,
+}
+
+#[derive(Default)]
+struct State {
+    running: usize,
+    left: Vec<Left>,
+}
+
+/// What a call leaves.
+type Left = Box<dyn Send>;
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State")
+            .field("running", &self.running)
+            .field("left", &self.left.len())
+            .finish()
+    }
+}
+
+impl State {
+    fn is_idle(&self) -> bool {
+        self.running == 0 && self.left.is_empty()
+    }
 }
 
 impl Ticker {
-    fn start(engine: EngineWeak) -> Arc<Self> {
+    fn start(engine: EngineWeak, guests: Handle) -> Arc<Self> {
         let ticker = Arc::new(Self {
-            running: Mutex::new(0),
+            state: Mutex::default(),
             woken: Condvar::new(),
+            guests,
         });
         let own = Arc::clone(&ticker);
         let tick = move || {
             loop {
                 {
-                    let mut running = own.running.lock();
-                    while *running == 0 {
+                    let mut state = own.state.lock();
+                    while state.is_idle() {
                         // The bound lets the thread see that its engine is gone.
-                        own.woken.wait_for(&mut running, Duration::from_secs(5));
+                        own.woken.wait_for(&mut state, Duration::from_secs(5));
                         if engine.upgrade().is_none() {
                             return;
                         }
@@ -234,6 +270,7 @@ impl Ticker {
                     Some(engine) => engine.increment_epoch(),
                     None => return,
                 }
+                own.put_back();
                 std::thread::sleep(TICK);
             }
         };
@@ -244,11 +281,20 @@ impl Ticker {
         ticker
     }
 
-    fn enter(&self) {
-        let mut running = self.running.lock();
-        *running += 1;
-        if *running == 1 {
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.state.lock();
+        let idle = state.is_idle();
+        change(&mut state);
+        if idle {
             self.woken.notify_one();
+        }
+    }
+
+    /// Has put back what has been left so far.
+    fn put_back(&self) {
+        let left = std::mem::take(&mut self.state.lock().left);
+        if !left.is_empty() {
+            self.guests.spawn(async move { drop(left) });
         }
     }
 }
@@ -261,9 +307,14 @@ pub(super) struct Crowd {
 }
 
 impl Crowd {
+    /// Whether as many of them run as there are threads.
+    pub(super) fn is_full(&self) -> bool {
+        self.ticker.state.lock().running >= self.threads
+    }
+
     /// Whether more of them run than there are threads.
     pub(super) fn is_crowded(&self) -> bool {
-        *self.ticker.running.lock() > self.threads
+        self.ticker.state.lock().running > self.threads
     }
 }
 
@@ -273,6 +324,6 @@ pub(super) struct Running(Arc<Ticker>);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        *self.0.running.lock() -= 1;
+        self.0.state.lock().running -= 1;
     }
 }

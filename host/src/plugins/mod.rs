@@ -23,6 +23,7 @@ mod output;
 mod pipeline;
 mod source_map;
 mod spent;
+mod thread;
 mod token;
 mod wasi;
 mod worlds;

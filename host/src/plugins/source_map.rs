@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
+use json_escape_simd::escape_into;
 use oxc_sourcemap::{JSONSourceMap, SourceMap as Encoded, Token};
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 use super::output::Position;
 
@@ -76,41 +77,50 @@ struct Raw {
     source_root: Option<String>,
     #[serde(default)]
     sources: Vec<Option<String>>,
-    #[serde(default)]
-    sources_content: Option<Vec<Option<String>>>,
+    /// None: there is no such key, so that one can be written.
+    #[serde(default, deserialize_with = "present")]
+    sources_content: Option<Option<Vec<Option<String>>>>,
     #[serde(default)]
     names: Vec<String>,
 }
 
-impl SourceMap {
-    /// Reads a map; of at most so many segments and lines.
-    ///
-    /// # Errors
-    /// When it is none, or too large.
-    pub fn read(json: &[u8], most: usize) -> Result<Self, BadMap> {
+/// What a key says, be it `null`.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    value: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
+}
+
+impl Raw {
+    fn read(json: &[u8]) -> Result<Self, BadMap> {
         let shape = |error: &dyn std::fmt::Display| BadMap::Shape(error.to_string());
         let text = std::str::from_utf8(json).map_err(|error| shape(&error))?;
-        let raw: Raw = serde_json::from_str(text).map_err(|error| shape(&error))?;
+        let raw: Self = serde_json::from_str(text).map_err(|error| shape(&error))?;
         if raw.sections.is_some() {
             return Err(BadMap::Sections);
         }
         if raw.version != 3 {
             return Err(BadMap::Shape(format!("its version is {}", raw.version)));
         }
-        let mappings = raw.mappings.ok_or_else(|| shape(&"it has no `mappings`"))?;
+        Ok(raw)
+    }
+
+    fn decoded(self, most: usize) -> Result<SourceMap, BadMap> {
+        let lacks = || BadMap::Shape("it has no `mappings`".to_owned());
+        let mappings = self.mappings.ok_or_else(lacks)?;
         let ends = mappings.bytes();
         let ends = ends.filter(|byte| matches!(byte, b',' | b';')).count();
         if ends >= most && !mutant!("map-of-any-size-read") {
             return Err(BadMap::Size(most));
         }
-        let root = raw.source_root.as_deref().map(|root| match root {
+        let root = self.source_root.as_deref().map(|root| match root {
             "" => String::new(),
             root if root.ends_with('/') => root.to_owned(),
             root => format!("{root}/"),
         });
-        let contents = raw.sources_content.unwrap_or_default().into_iter();
-        let contents = contents.chain(std::iter::repeat(None));
-        let sources = raw.sources.into_iter().zip(contents);
+        let contents = self.sources_content.flatten().unwrap_or_default();
+        let contents = contents.into_iter().chain(std::iter::repeat(None));
+        let sources = self.sources.into_iter().zip(contents);
         let sources: Vec<_> = sources
             .map(|(name, contents)| {
                 let name = name.unwrap_or_default();
@@ -129,7 +139,7 @@ impl SourceMap {
             source_root: None,
             sources: vec![String::new(); sources.len()],
             sources_content: None,
-            names: vec![String::new(); raw.names.len()],
+            names: vec![String::new(); self.names.len()],
             debug_id: None,
             x_google_ignore_list: None,
         });
@@ -139,11 +149,21 @@ impl SourceMap {
         if !segments.is_sorted_by_key(place) {
             segments.sort_by_key(place);
         }
-        Ok(Self {
+        Ok(SourceMap {
             sources,
-            names: raw.names,
+            names: self.names,
             segments,
         })
+    }
+}
+
+impl SourceMap {
+    /// Reads a map; of at most so many segments and lines.
+    ///
+    /// # Errors
+    /// When it is none, or too large.
+    pub fn read(json: &[u8], most: usize) -> Result<Self, BadMap> {
+        Raw::read(json)?.decoded(most)
     }
 
     /// What it leads to.
@@ -336,12 +356,34 @@ pub(super) fn kept(
     (path, url, input): (&str, &str, &[u8]),
     most: usize,
 ) -> Result<Option<Bytes>, BadMap> {
-    let mut map = SourceMap::read(json, most)?;
-    let filled = match map.input(path, url)? {
-        Some(source) => map.fill(source, input),
-        None => false,
+    let raw = Raw::read(json)?;
+    let has_texts = raw.sources_content.is_some();
+    let mut map = raw.decoded(most)?;
+    let Some(source) = map.input(path, url)? else {
+        return Ok(None);
     };
-    Ok(filled.then(|| map.to_json()))
+    if !map.fill(source, input) {
+        return Ok(None);
+    }
+    if has_texts {
+        return Ok(Some(map.to_json()));
+    }
+    // The usual case: nothing but the texts is to be written.
+    let mut filled = Vec::with_capacity(json.len() + input.len() * 9 / 8 + 64);
+    filled.extend_from_slice(b"{\"sourcesContent\":[");
+    for (number, source) in map.sources.iter().enumerate() {
+        if number > 0 {
+            filled.push(b',');
+        }
+        match &source.contents {
+            Some(contents) => escape_into(contents, &mut filled),
+            None => filled.extend_from_slice(b"null"),
+        }
+    }
+    filled.extend_from_slice(b"],");
+    let rest = json.iter().position(|byte| *byte == b'{');
+    filled.extend_from_slice(&json[rest.map_or(0, |begin| begin + 1)..]);
+    Ok(Some(filled.into()))
 }
 
 #[cfg(test)]

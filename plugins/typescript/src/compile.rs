@@ -15,7 +15,7 @@ use crate::language::{self, Language};
 use crate::options::Options;
 use crate::pragmas::Pragmas;
 use crate::prepare::prepare;
-use crate::scan::Scan;
+use crate::scan::{self, Scan};
 
 /// Compiles `text`, which is the input's contents.
 pub(crate) fn compile(
@@ -38,6 +38,7 @@ pub(crate) fn compile(
     if !parsed.diagnostics.is_empty() {
         return Err(report(&parsed.diagnostics, Stage::Syntax).into());
     }
+    let imports_dynamically = !parsed.module_record.dynamic_imports.is_empty();
     let mut program = parsed.program;
 
     prepare(&mut program, &allocator, options.verbatim_module_syntax);
@@ -69,7 +70,11 @@ pub(crate) fn compile(
     refuse(&diagnostics)?;
 
     let helpers = helpers::take(&mut program)?;
-    let scan = Scan::of(&program);
+    let scan = if imports_dynamically || scan::may_have_decorators(text, &program.comments) {
+        Scan::of(&program)
+    } else {
+        Scan::of_statements(&program)
+    };
     if let Some(decorator) = scan.decorator {
         let place = decorator.start as usize..decorator.end as usize;
         let span = lines.span(&input.path, place);
@@ -83,11 +88,15 @@ pub(crate) fn compile(
             ..CodegenOptions::default()
         })
         .build(&program);
-    let mut contents = printed.code;
+    let (mut contents, mut map) = (printed.code, printed.map);
+    if let Some(map) = &mut map {
+        // The host writes the text of the input into it, faster than a guest can.
+        map.set_source_contents(Vec::new());
+    }
     // At the end, where they move no mapping; function declarations are hoisted.
     contents.push_str(&helpers);
     Ok(Output {
-        source_map: printed.map.map(|map| map.to_json_string()),
+        source_map: map.map(|map| map.to_json_string()),
         imports: scan.imports,
         diagnostics,
         ..Output::new(contents)

@@ -68,15 +68,28 @@ fn a_map_is_kept_as_it_is_unless_it_lacks_the_input() {
     let whole =
         json!({ "version": 3, "sources": ["a"], "sourcesContent": ["x"], "mappings": "AAAA" });
     assert_eq!(kept(whole.to_string().as_bytes(), file, 9), Ok(None));
-    let lacking = json!({ "version": 3, "sources": ["a"], "names": ["n"], "mappings": "AAAAA" });
-    let filled = kept(lacking.to_string().as_bytes(), file, 9)
-        .unwrap()
-        .unwrap();
-    let filled: Value = serde_json::from_slice(&filled).unwrap();
-    assert_eq!(filled["sourcesContent"], json!(["text"]));
-    for key in ["version", "sources", "names", "mappings"] {
-        assert_eq!(filled[key], lacking[key], "{key}");
+    let mut lacking =
+        json!({ "version": 3, "sources": ["b", "a"], "names": ["n"], "mappings": "ACAAA" });
+    let texts = [
+        (None, json!([null, "text"])),
+        (Some(Value::Null), json!([null, "text"])),
+        (Some(json!([])), json!([null, "text"])),
+        (Some(json!(["b's", null])), json!(["b's", "text"])),
+    ];
+    for (given, whole) in texts {
+        if let Some(given) = given {
+            lacking["sourcesContent"] = given;
+        }
+        let filled = kept(format!(" {lacking}").as_bytes(), file, 9);
+        let filled: Value = serde_json::from_slice(&filled.unwrap().unwrap()).unwrap();
+        assert_eq!(filled["sourcesContent"], whole, "{lacking}");
+        for key in ["version", "sources", "names", "mappings"] {
+            assert_eq!(filled[key], lacking[key], "{key} of {lacking}");
+        }
     }
+    let binary = ("a", "https://h/a", &b"\xff"[..]);
+    lacking["sourcesContent"].take();
+    assert_eq!(kept(lacking.to_string().as_bytes(), binary, 9), Ok(None));
 }
 
 #[test]

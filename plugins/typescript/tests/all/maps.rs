@@ -65,13 +65,13 @@ fn origin(path: &str, text: &str, needle: &str) -> (i64, i64) {
 }
 
 #[test]
-fn a_map_names_and_holds_its_source() {
+fn a_map_names_its_source_whose_text_the_host_knows() {
     let text = "interface A {}\nexport const a: number = 1;\n";
     let output = transpile("src/lib/a.ts", text).unwrap();
     let map: Value = serde_json::from_str(&output.source_map.unwrap()).unwrap();
     assert_eq!(map["version"], 3);
     assert_eq!(map["sources"], serde_json::json!(["a.ts"]));
-    assert_eq!(map["sourcesContent"], serde_json::json!([text]));
+    assert_eq!(map.get("sourcesContent"), None);
     assert!(map["sourceRoot"].is_null() || map["sourceRoot"] == "");
 }
 
