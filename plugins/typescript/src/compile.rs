@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use oxc::allocator::{Allocator, TakeIn};
 use oxc::codegen::{Codegen, CodegenOptions, CommentOptions};
-use oxc::semantic::SemanticBuilder;
+use oxc::semantic::{SemanticBuilder, Stats};
 use oxc::transformer::Transformer;
 use realm_guest_sdk::{Diagnostic, Failure, File, LineIndex, Output, Severity};
 
@@ -44,8 +44,7 @@ pub(crate) fn compile(
     prepare(&mut program, &allocator, options.verbatim_module_syntax);
 
     let checked = SemanticBuilder::new_compiler()
-        // Transforming adds symbols; growing in between costs more than the room.
-        .with_excess_capacity(2.0)
+        .with_stats(expected(text))
         .with_enum_eval(true)
         .build(&program);
     // `transpileModule` reports nothing of this kind, so it is no reason to have no output: but where a private name
@@ -101,6 +100,14 @@ pub(crate) fn compile(
         diagnostics,
         ..Output::new(contents)
     })
+}
+
+/// How much there may be to know of a text, with room for what the transform adds. To count it would take a walk over the
+/// whole program; where it is more than expected, the tables grow.
+fn expected(text: &str) -> Stats {
+    let bytes = u32::try_from(text.len()).unwrap_or(u32::MAX);
+    let one_in = |every: u32| bytes / every + 16;
+    Stats::new(one_in(4), one_in(32), one_in(16), one_in(10))
 }
 
 /// Fails when one of the diagnostics is an error.
