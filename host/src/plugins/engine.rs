@@ -114,7 +114,8 @@ impl PluginEngine {
         &self.limits
     }
 
-    /// Runs guests: on threads of their own, so that they never delay an answer that needs none.
+    /// Where guests run that have to wait or to take turns: on threads of their own, so that they never delay an answer that
+    /// needs none. How the others run is said in `thread`.
     pub(super) fn threads(&self) -> &tokio::runtime::Handle {
         self.threads.as_ref().expect("there until drop").handle()
     }

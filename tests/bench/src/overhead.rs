@@ -179,6 +179,8 @@ fn transpilers(
     let mut outputs = vec![0.0; engines.len()];
     for _ in 0..bench.pick(40, 3) {
         for (number, engine) in engines.iter_mut().enumerate() {
+            // The others had the processor's caches meanwhile.
+            engine.pass()?;
             let pass = engine.pass()?;
             walls[number].push(pass.wall);
             cpus[number].push(pass.cpu);
