@@ -55,6 +55,7 @@ mod tests {
     use tempfile::TempDir;
     use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
     use tokio::task::yield_now;
+    use tokio::time::timeout;
 
     use super::run;
     use crate::config::{Config, RawConfig};
@@ -99,7 +100,8 @@ mod tests {
     async fn three(heard: &mut UnboundedReceiver<bool>) -> [bool; 3] {
         let mut all = [false; 3];
         for one in &mut all {
-            *one = heard.recv().await.unwrap();
+            let told = timeout(Duration::from_secs(30), heard.recv());
+            *one = told.await.expect("a word in time").unwrap();
         }
         all
     }
