@@ -1,17 +1,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
-use tokio::runtime::{Handle, Runtime};
+use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tracing::warn;
 use wasmtime::component::Linker;
 use wasmtime::{
-    Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, OptLevel,
-    PoolingAllocationConfig,
+    Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
 };
 
+use super::clock::{Clock, Crowd, Running};
 use super::compiling::Compiler;
 use super::imports::CallWorld;
 use super::limits::{INSTANCES, MEMORIES, TABLES};
@@ -44,7 +42,7 @@ pub struct PluginEngine {
     /// Further ones for calls on behalf of a call that holds one: they wait for nothing but each other, and each of them
     /// ends by itself.
     pub(super) reserved: Arc<Semaphore>,
-    ticker: Arc<Ticker>,
+    clock: Arc<Clock>,
     threads: Option<Runtime>,
 }
 
@@ -56,8 +54,6 @@ impl std::fmt::Debug for PluginEngine {
     }
 }
 
-/// How often running guests are interrupted, to yield and to be ended.
-const TICK: Duration = Duration::from_millis(1);
 /// Stack that host functions get beyond the guest's.
 const HOST_STACK: usize = 1 << 20;
 
@@ -88,7 +84,7 @@ impl PluginEngine {
             .thread_name("guest")
             .enable_all()
             .build()?;
-        let ticker = Ticker::start(engine.weak(), threads.handle().clone());
+        let clock = Clock::start(engine.weak(), threads.handle().clone());
         Ok(Arc::new(Self {
             engine,
             linker,
@@ -103,7 +99,7 @@ impl PluginEngine {
             },
             slots: Arc::new(Semaphore::new(slots)),
             reserved: Arc::new(Semaphore::new(reserved)),
-            ticker,
+            clock,
             threads: Some(threads),
         }))
     }
@@ -122,25 +118,19 @@ impl PluginEngine {
 
     /// Whether guests have to take turns.
     pub(super) fn crowd(&self) -> Crowd {
-        Crowd {
-            ticker: Arc::clone(&self.ticker),
-            threads: self.limits.concurrency,
-        }
+        Crowd::new(&self.clock, self.limits.concurrency)
     }
 
     /// Keeps the clock ticking while something runs.
     pub(super) fn running(&self) -> Running {
-        self.ticker.change(|state| state.running += 1);
-        Running(Arc::clone(&self.ticker))
+        self.clock.running()
     }
 
     /// Drops what a call leaves, its instance and its slot, on a thread for guests: at the next tick, as waking one at each
     /// call takes the caller longer than all else around it; at once where slots are few.
     pub(super) fn leave(&self, left: impl Send + 'static) {
-        self.ticker.change(|state| state.left.push(Box::new(left)));
-        if self.slots.available_permits() < self.limits.concurrency {
-            self.ticker.put_back();
-        }
+        let few = self.slots.available_permits() < self.limits.concurrency;
+        self.clock.leave(Box::new(left), few);
     }
 }
 
@@ -212,119 +202,4 @@ pub(super) fn config(limits: &CallLimits, meter: bool, pooled: Option<usize>) ->
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     }
     config
-}
-
-/// Advances the engine's epoch while calls run, has put back what they leave, and sleeps while there is none of both.
-#[derive(Debug)]
-struct Ticker {
-    state: Mutex<State>,
-    woken: Condvar,
-    /// Where instances are put back.
-    guests: Handle,
-}
-
-#[derive(Default)]
-struct State {
-    running: usize,
-    left: Vec<Left>,
-}
-
-/// What a call leaves.
-type Left = Box<dyn Send>;
-
-impl std::fmt::Debug for State {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State")
-            .field("running", &self.running)
-            .field("left", &self.left.len())
-            .finish()
-    }
-}
-
-impl State {
-    fn is_idle(&self) -> bool {
-        self.running == 0 && self.left.is_empty()
-    }
-}
-
-impl Ticker {
-    fn start(engine: EngineWeak, guests: Handle) -> Arc<Self> {
-        let ticker = Arc::new(Self {
-            state: Mutex::default(),
-            woken: Condvar::new(),
-            guests,
-        });
-        let own = Arc::clone(&ticker);
-        let tick = move || {
-            loop {
-                {
-                    let mut state = own.state.lock();
-                    while state.is_idle() {
-                        // The bound lets the thread see that its engine is gone.
-                        own.woken.wait_for(&mut state, Duration::from_secs(5));
-                        if engine.upgrade().is_none() {
-                            return;
-                        }
-                    }
-                }
-                match engine.upgrade() {
-                    Some(engine) => engine.increment_epoch(),
-                    None => return,
-                }
-                own.put_back();
-                std::thread::sleep(TICK);
-            }
-        };
-        std::thread::Builder::new()
-            .name("epoch".to_owned())
-            .spawn(tick)
-            .expect("a thread at start-up");
-        ticker
-    }
-
-    fn change(&self, change: impl FnOnce(&mut State)) {
-        let mut state = self.state.lock();
-        let idle = state.is_idle();
-        change(&mut state);
-        if idle {
-            self.woken.notify_one();
-        }
-    }
-
-    /// Has put back what has been left so far.
-    fn put_back(&self) {
-        let left = std::mem::take(&mut self.state.lock().left);
-        if !left.is_empty() {
-            self.guests.spawn(async move { drop(left) });
-        }
-    }
-}
-
-/// How many guests run, beside how many can at a time.
-#[derive(Debug)]
-pub(super) struct Crowd {
-    ticker: Arc<Ticker>,
-    threads: usize,
-}
-
-impl Crowd {
-    /// Whether as many of them run as there are threads.
-    pub(super) fn is_full(&self) -> bool {
-        self.ticker.state.lock().running >= self.threads
-    }
-
-    /// Whether more of them run than there are threads.
-    pub(super) fn is_crowded(&self) -> bool {
-        self.ticker.state.lock().running > self.threads
-    }
-}
-
-/// One running call, as far as the clock is concerned.
-#[derive(Debug)]
-pub(super) struct Running(Arc<Ticker>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.state.lock().running -= 1;
-    }
 }

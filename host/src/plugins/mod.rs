@@ -8,6 +8,7 @@ mod breaker;
 mod call;
 mod calls;
 mod capture;
+mod clock;
 mod compiled;
 mod compiling;
 mod description;
