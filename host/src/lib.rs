@@ -1,10 +1,10 @@
 //! `realm`: serves realms, URL-addressed trees of files, through WebAssembly plugins, coherent over one database.
 //!
-//! Arrows go down this list, never up: `cli` starts `host`, and `fetch` brings it plugins from elsewhere; `workbench` runs
-//! plugins without one, for their authors; `http` answers with what `reading` and `lifecycle` do; `index` does what no request
-//! waits for; `auth` knows who asks; `registry` knows the realms; `definitions` what modules define; `plugins` runs guests;
-//! `cache` holds bytes; `changes` learns what has changed; `database` has the only SQL; `realm` says what a realm is;
-//! `runtime` is what modules are given by the host itself.
+//! Arrows go down this list, never up: `cli` starts `host`, and `fetch` brings it plugins from elsewhere, by `outbound`, which
+//! knows the way to other servers; `workbench` runs plugins without one, for their authors; `http` answers with what `reading`
+//! and `lifecycle` do; `index` does what no request waits for; `auth` knows who asks; `registry` knows the realms;
+//! `definitions` what modules define; `plugins` runs guests; `cache` holds bytes; `changes` learns what has changed; `database`
+//! has the only SQL; `realm` says what a realm is; `runtime` is what modules are given by the host itself.
 
 #[macro_use]
 mod mutants;
@@ -26,6 +26,7 @@ pub mod host;
 pub mod http;
 pub mod index;
 pub mod lifecycle;
+mod outbound;
 pub mod plugins;
 pub mod reading;
 pub mod realm;

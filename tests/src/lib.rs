@@ -3,6 +3,7 @@
 
 mod answer;
 pub mod chaos;
+mod client;
 mod edition;
 pub mod history;
 mod host;
@@ -14,6 +15,7 @@ mod token;
 mod wait;
 
 pub use self::answer::Answer;
+pub use self::client::client;
 pub use self::edition::{Edition, component_digest};
 pub use self::host::Host;
 pub use self::options::{

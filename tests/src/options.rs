@@ -4,9 +4,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use reqwest::Client;
-
-use crate::Host;
+use crate::{Host, client};
 
 /// The origin that every host of a test has: which of them is asked must not matter.
 pub const ORIGIN: &str = "http://realm.test";
@@ -227,11 +225,8 @@ impl HostOptions {
         command.args(&self.arguments).args(&self.folders);
         let started = tokio::task::spawn_blocking(move || Started::wait(command));
         let started = started.await.expect("no panic")?;
-        let client = Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(60))
-            .build()
-            .expect("a client");
+        let client = client().timeout(Duration::from_secs(60)).build();
+        let client = client.expect("a client");
         Ok(Host {
             process: started.process,
             public: started.public,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use realm_tests::{Answer, Host, HostOptions, Storage, eventually, on_both, server};
+use realm_tests::{Answer, Host, HostOptions, Storage, client, eventually, on_both, server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -496,10 +496,7 @@ async fn pages_of_named_origins_may_read_and_write_and_others_only_what_all_may(
 async fn http_2_is_spoken_by_prior_knowledge() {
     let host = embedded().await;
     host.put("/r/a.txt", "a").await;
-    let client = reqwest::Client::builder()
-        .http2_prior_knowledge()
-        .build()
-        .unwrap();
+    let client = client().http2_prior_knowledge().build().unwrap();
     let answer = client
         .get(format!("{}/r/a.txt", host.public))
         .send()

@@ -1,29 +1,21 @@
-use std::sync::Arc;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
-use hyper::body::{Body as _, Incoming};
-use hyper::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION, USER_AGENT,
-};
-use hyper::{Request, StatusCode};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client as Connections;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper::StatusCode;
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use reqwest::Response;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use super::reference::is_loopback;
 use super::{FetchError, FetchOptions, Progress};
+use crate::outbound::{self, is_loopback};
 
 /// Asks servers, and takes no more of what they answer than it may.
 pub(super) struct Client {
     pub(super) options: FetchOptions,
-    connections: OnceCell<Connections<HttpsConnector<HttpConnector>, Empty<Bytes>>>,
+    /// For servers on this machine, and for others.
+    near: OnceCell<reqwest::Client>,
+    far: OnceCell<reqwest::Client>,
     deadline: Instant,
 }
 
@@ -31,7 +23,7 @@ pub(super) struct Client {
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
-    body: Incoming,
+    body: Response,
 }
 
 /// What is asked for, and how.
@@ -61,7 +53,8 @@ impl Client {
         Self {
             deadline: Instant::now() + options.timeout,
             options,
-            connections: OnceCell::new(),
+            near: OnceCell::new(),
+            far: OnceCell::new(),
         }
     }
 
@@ -178,13 +171,13 @@ impl Client {
         let mut bare = at.clone();
         // They may be set to nothing, since it is http.
         let _ = bare.set_username("").and(bare.set_password(None));
-        bare.set_fragment(None);
-        let mut request = Request::get(bare.as_str())
-            .header(USER_AGENT, concat!("realm/", env!("CARGO_PKG_VERSION")))
-            .header(
-                HOST,
-                &bare[url::Position::BeforeHost..url::Position::AfterPort],
-            );
+        let cell = if is_loopback(at) {
+            &self.near
+        } else {
+            &self.far
+        };
+        let client = cell.get_or_try_init(|| async { outbound::client(at) });
+        let mut request = client.await.map_err(broken)?.get(bare);
         if let Some(accept) = &question.accept {
             request = request.header(ACCEPT, accept);
         }
@@ -192,17 +185,12 @@ impl Client {
         if let Some(authorization) = question.authorization.as_ref().filter(|_| same) {
             request = request.header(AUTHORIZATION, authorization);
         }
-        let request = request.body(Empty::new());
-        let request = request.map_err(|error| broken(error.to_string()))?;
-        let connections = self.connections.get_or_try_init(|| async { connections() });
-        let connections = connections.await.map_err(broken)?;
-        let answer = timeout_at(self.deadline, connections.request(request)).await;
+        let answer = timeout_at(self.deadline, request.send()).await;
         let answer = answer.map_err(|_| self.slow(name, 0))?;
-        let answer = answer.map_err(|error| broken(format!("{:#}", anyhow::Error::new(error))))?;
-        let (head, body) = answer.into_parts();
+        let body = answer.map_err(|error| broken(outbound::problem(&error)))?;
         Ok(Answer {
-            status: head.status,
-            headers: head.headers,
+            status: body.status(),
+            headers: body.headers().clone(),
             body,
         })
     }
@@ -226,8 +214,7 @@ impl Client {
         let Answer {
             headers, mut body, ..
         } = answer;
-        let said = body.size_hint().exact();
-        let size = bound.exactly.or(said);
+        let size = bound.exactly.or(body.content_length());
         if let Some(size) = size.filter(|size| *size > bound.most as u64) {
             return Err(too_large(size.to_string()));
         }
@@ -242,13 +229,11 @@ impl Client {
                     |size| size.to_string(),
                 ),
             };
-            let frame = timeout_at(self.deadline, body.frame()).await;
-            match frame.map_err(|_| self.slow(name, bytes.len()))? {
-                Some(Ok(frame)) => {
-                    bytes.extend_from_slice(&frame.into_data().unwrap_or_default());
-                }
-                Some(Err(_)) => return Err(truncated(bytes.len())),
-                None => {
+            let chunk = timeout_at(self.deadline, body.chunk()).await;
+            match chunk.map_err(|_| self.slow(name, bytes.len()))? {
+                Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+                Err(_) => return Err(truncated(bytes.len())),
+                Ok(None) => {
                     if !looked {
                         look(&headers, &bytes)?;
                     }
@@ -346,25 +331,4 @@ pub(super) fn basic(user: &str, password: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::try_from(format!("Basic {said}")).ok()?;
     value.set_sensitive(true);
     Some(value)
-}
-
-/// Over TLS whom the system trusts is believed, and where it trusts nobody, whom browsers trust.
-fn connections() -> Result<Connections<HttpsConnector<HttpConnector>, Empty<Bytes>>, String> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(config)
-        .https_or_http()
-        .enable_http1()
-        .build();
-    Ok(Connections::builder(TokioExecutor::new()).build(connector))
 }

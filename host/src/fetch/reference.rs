@@ -2,7 +2,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use url::{Host, Url};
+use url::Url;
 
 use super::FetchError;
 
@@ -156,19 +156,9 @@ pub(super) fn is_digest(text: &str) -> bool {
         .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(digit))
 }
 
-/// Whether a URL leads to nowhere but this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        None => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{OciReference, Reference, is_loopback};
+    use super::{OciReference, Reference};
 
     fn oci(text: &str) -> Result<OciReference, String> {
         match text.parse::<Reference>() {
@@ -219,14 +209,5 @@ mod tests {
             let error = text.parse::<Reference>().unwrap_err().to_string();
             assert!(error.contains(told), "{text}: {error}");
         }
-    }
-
-    #[test]
-    fn loopback_is_this_machine() {
-        let near = ["http://127.0.0.1:1/", "http://[::1]/", "http://localhost/"];
-        let far = ["http://10.0.0.1/", "http://localhost.example/", "http://a/"];
-        let loopback = |text: &str| is_loopback(&text.parse().unwrap());
-        assert!(near.iter().all(|text| loopback(text)));
-        assert!(!far.iter().any(|text| loopback(text)));
     }
 }

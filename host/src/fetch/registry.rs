@@ -6,8 +6,8 @@ use url::Url;
 
 use super::client::{Answer, Bound, Client, Question, looks_like_wasm};
 use super::manifest::{ACCEPT, Manifest, SIGNATURE};
-use super::reference::is_loopback;
 use super::{FetchError, Fetched, OciReference, Progress, login};
+use crate::outbound::is_loopback;
 
 /// Bytes of a manifest: no registry takes larger ones.
 const MANIFEST_BYTES: usize = 4 << 20;

@@ -4,7 +4,9 @@ use hyper::{Request, header};
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry::{KeyValue, trace::TraceContextExt};
-use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+use opentelemetry_otlp::{
+    OTEL_EXPORTER_OTLP_TIMEOUT_DEFAULT, SpanExporter, WithExportConfig, WithHttpConfig,
+};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
@@ -12,16 +14,21 @@ use tracing::{Span, Subscriber};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::Layer;
 use tracing_subscriber::registry::LookupSpan;
+use url::Url;
 
 use super::TRACE;
+use crate::outbound;
 
 pub(super) type Provider = SdkTracerProvider;
 
 /// Sends spans to a collector over HTTP, in batches, from a thread of its own.
 pub(super) fn provider(collector: &str, ratio: f64) -> anyhow::Result<Provider> {
     let endpoint = format!("{}/v1/traces", collector.trim_end_matches('/'));
+    let url = Url::parse(&endpoint)?;
+    let client = outbound::blocking(&url, OTEL_EXPORTER_OTLP_TIMEOUT_DEFAULT);
     let exporter = SpanExporter::builder()
         .with_http()
+        .with_http_client(client.map_err(anyhow::Error::msg)?)
         .with_endpoint(endpoint)
         .build()?;
     let resource = Resource::builder()

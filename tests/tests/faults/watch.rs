@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use realm_tests::Host;
+use realm_tests::{Host, client};
 use tokio::task::AbortHandle;
 
 /// A host's report at a moment at which it changed.
@@ -80,7 +80,8 @@ impl Drop for Watch {
 
 /// The names of a host's checks that are bad; none when it does not answer.
 pub(crate) async fn look(host: &Host) -> Option<Vec<String>> {
-    let answer = reqwest::get(format!("{}/_ready", host.admin)).await.ok()?;
+    let ready = format!("{}/_ready", host.admin);
+    let answer = client().build().ok()?.get(ready).send().await.ok()?;
     let (status, text) = (answer.status(), answer.text().await.ok()?);
     let report: serde_json::Value = serde_json::from_str(&text).ok()?;
     assert_eq!(report["ready"] == true, status == 200, "{text}");

@@ -135,6 +135,29 @@ async fn the_commands_tokens_are_the_hosts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn commands_read_what_their_token_may_read() {
+    let temporary = tempfile::tempdir().unwrap();
+    let host = asking(Storage::Sqlite, temporary.path()).start().await;
+    crate::create(&host, "mango", "/m/").await;
+    let written = put(&host, &of("mango"), "/m/f/a.txt", "a").await;
+    assert_eq!(written.status, 201);
+    let export = async |user: &str| {
+        let to = temporary.path().join(user);
+        let (token, to_shown) = (of(user), to.display().to_string());
+        let realm = crate::at("/m/");
+        let arguments = ["--token", &token, "export", &realm, &to_shown];
+        (host.command(&arguments).await, to)
+    };
+    let (output, folder) = export("mango").await;
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    assert_eq!(std::fs::read(folder.join("f/a.txt")).unwrap(), b"a");
+    let (output, folder) = export("other").await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!folder.join("f").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_asks_for_tokens_needs_a_key() {
     let without = HostOptions::new(Storage::Sqlite).with("auth", "jwt");
     let log = without.try_start().await.unwrap_err();

@@ -1,6 +1,7 @@
 //! Plugins from elsewhere: what is fetched from URLs and registries, and whose signatures are believed.
 
 mod folder;
+mod outbound;
 mod refused;
 mod registries;
 mod registry;

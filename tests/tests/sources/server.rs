@@ -10,7 +10,7 @@ use tokio_rustls::rustls::{self, ServerConfig};
 /// What somebody has asked a server for.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    /// With its query.
+    /// With its query; whole of a proxy, or the name and port to lead to.
     pub(crate) path: String,
     /// By lower-case name.
     pub(crate) headers: HashMap<String, String>,
@@ -124,24 +124,14 @@ impl Server {
         Self::start(move |_| reply.clone()).await
     }
 
-    /// The same over TLS, as `localhost`; and its certificate, in PEM.
+    /// The same over TLS, as `localhost` and as `plugins.test`; and its certificate, in PEM.
     pub(crate) async fn secure(
         handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> (Self, String) {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]);
-        let made = made.expect("a certificate");
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("versions of TLS")
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
-            .expect("a certificate and its key");
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let (acceptor, certificate) = tls();
         let mut server = Self::serve(Arc::new(handler), Some(acceptor)).await;
         server.url = server.url.replace("http://127.0.0.1", "https://localhost");
-        (server, made.cert.pem())
+        (server, certificate)
     }
 
     async fn serve(handler: Handler, tls: Option<TlsAcceptor>) -> Self {
@@ -162,6 +152,21 @@ impl Server {
     pub(crate) fn asked(&self) -> Vec<Request> {
         self.asked.lock().expect("never poisoned").clone()
     }
+}
+
+/// Speaks TLS as `localhost` and as `plugins.test`; and with which certificate, in PEM.
+pub(crate) fn tls() -> (TlsAcceptor, String) {
+    let names = ["localhost", "plugins.test"].map(str::to_owned);
+    let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions of TLS")
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .expect("a certificate and its key");
+    (TlsAcceptor::from(Arc::new(config)), made.cert.pem())
 }
 
 async fn accept(
@@ -199,7 +204,8 @@ async fn answer(
     while matches!(stream.read(&mut rest).await, Ok(read) if read > 0) {}
 }
 
-async fn head(stream: &mut (impl AsyncRead + Unpin)) -> Option<Request> {
+/// The beginning of what somebody asks.
+pub(crate) async fn head(stream: &mut (impl AsyncRead + Unpin)) -> Option<Request> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.ok()?);

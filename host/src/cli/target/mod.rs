@@ -4,10 +4,12 @@ mod realms;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use bytes::Bytes;
+use reqwest::header::LOCATION;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
+use url::Url;
 
 pub(super) use self::realms::Listing;
 use super::Context;
@@ -15,6 +17,7 @@ use super::token::Bearer;
 use crate::config::Config;
 use crate::host::{Address, Core, DataFolder};
 use crate::lifecycle::{Actor, Change, Condition, WriteSet};
+use crate::outbound;
 use crate::realm::{BlobHash, LocalPath, RealmUrl};
 
 /// What a command works on: a running host, or the database itself.
@@ -57,8 +60,9 @@ impl Target {
         socket: impl Fn(&Address) -> Option<String>,
     ) -> anyhow::Result<Self> {
         let config = context.settings.config()?;
-        let client = Client::builder().build()?;
         if let Some(host) = &context.host {
+            let url = Url::parse(host).with_context(|| format!("`--host {host}`"))?;
+            let client = outbound::client(&url).map_err(anyhow::Error::msg)?;
             return Ok(Self::Http(Http {
                 client,
                 base: host.trim_end_matches('/').to_owned(),
@@ -66,6 +70,7 @@ impl Target {
             }));
         }
         if let Some(address) = DataFolder::running(&config.data_dir) {
+            let client = outbound::direct().map_err(anyhow::Error::msg)?;
             let alive = client
                 .get(format!("{}/_health", address.url))
                 .send()
@@ -223,15 +228,19 @@ impl Http {
             .header("host", authority)
     }
 
-    async fn send(&self, mut request: RequestBuilder) -> anyhow::Result<Response> {
+    /// What the host answers, good or not, to whom the settings say that one is.
+    async fn ask(&self, mut request: RequestBuilder) -> anyhow::Result<Response> {
         if let Some(token) = self.bearer.token()? {
             request = request.bearer_auth(token);
         }
-        let answer = request
-            .send()
-            .await
-            .with_context(|| format!("asking the host at {}", self.base))?;
-        self.good(answer).await
+        request.send().await.map_err(|error| {
+            let problem = outbound::problem(&error);
+            anyhow!("asking the host at {}: {problem}", self.base)
+        })
+    }
+
+    async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
+        self.good(self.ask(request).await?).await
     }
 
     /// An answer that says that it was done, else why not.
@@ -240,6 +249,14 @@ impl Http {
             return Ok(answer);
         }
         let status = answer.status();
+        let location = answer.headers().get(LOCATION);
+        let location = location.filter(|_| status.is_redirection());
+        if let Some(to) = location.and_then(|to| to.to_str().ok()) {
+            bail!(
+                "the host at {} leads on to {to}, where no command follows: give its own URL with `--host`",
+                self.base
+            );
+        }
         let body: Value =
             serde_json::from_str(&answer.text().await.unwrap_or_default()).unwrap_or_default();
         let details = body["errors"]
@@ -267,7 +284,7 @@ impl Http {
             let request = self
                 .realm(Method::GET, realm, &folder)
                 .header("accept", "application/vnd.api+json");
-            let answer = request.send().await?;
+            let answer = self.ask(request).await?;
             if answer.status() == StatusCode::NOT_FOUND && !folder.is_empty() {
                 return Ok(None);
             }

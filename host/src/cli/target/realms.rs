@@ -63,7 +63,7 @@ impl Target {
             return Ok(true);
         };
         let check = "_readiness-check?awaitPrerenderHtml=true";
-        let answer = http.realm(Method::GET, realm, check).send().await?;
+        let answer = http.ask(http.realm(Method::GET, realm, check)).await?;
         match answer.status() {
             StatusCode::OK => Ok(true),
             StatusCode::SERVICE_UNAVAILABLE => Ok(false),
@@ -183,11 +183,11 @@ impl Target {
                 let request = http
                     .realm(Method::GET, realm, &path.encode())
                     .header("accept", "application/vnd.card+source");
-                let answer = request.send().await?;
+                let answer = http.ask(request).await?;
                 if answer.status() == StatusCode::NOT_FOUND {
                     return Ok(None);
                 }
-                answer.error_for_status()?.bytes().await?
+                http.good(answer).await?.bytes().await?
             }
             Self::Direct(direct) => {
                 let mounted = direct.mounted(realm)?;
