@@ -1,10 +1,11 @@
 //! `realm`: serves realms, URL-addressed trees of files, through WebAssembly plugins, coherent over one database.
 //!
-//! Arrows go down this list, never up: `cli` starts `host`, and `fetch` brings it plugins from elsewhere, by `outbound`, which
-//! knows the way to other servers; `workbench` runs plugins without one, for their authors; `http` answers with what `reading`
-//! and `lifecycle` do; `index` does what no request waits for; `auth` knows who asks; `registry` knows the realms;
-//! `definitions` what modules define; `plugins` runs guests; `cache` holds bytes; `changes` learns what has changed; `database`
-//! has the only SQL; `realm` says what a realm is; `runtime` is what modules are given by the host itself.
+//! Arrows go down this list, never up: `cli` starts `host`, and `fetch` brings it plugins from elsewhere; `workbench` runs
+//! plugins without one, for their authors; `http` answers with what `reading` and `lifecycle` do; `index` does what no request
+//! waits for; `auth` knows who asks; `registry` knows the realms; `definitions` what modules define; `plugins` runs guests;
+//! `cache` holds bytes; `changes` learns what has changed; `database` has the only SQL; `realm` says what a realm is;
+//! `runtime` is what modules are given by the host itself; `outbound` is the way to other servers, for `cli`, `fetch` and the
+//! traces of `telemetry`.
 
 #[macro_use]
 mod mutants;
